@@ -1,0 +1,60 @@
+"""The step protocol, and the isolation that keeps one bad document from stopping a run.
+
+A step is ``step(batch) -> batch``: picklable, cheap to construct, its heavy resources loaded lazily once per process
+(``functools.cache`` at module level). Three kinds share the protocol: extractors (bytes → text), editors (change text)
+and signals (add columns named ``family.signal``, change nothing). A step returns the rows it was given, in their order.
+"""
+
+from collections.abc import Sequence
+from typing import Protocol, runtime_checkable
+
+import pyarrow as pa
+
+from dataprep.parts import Quarantined
+
+
+@runtime_checkable
+class Step(Protocol):
+    """``name`` appears in quarantine rows and progress."""
+
+    name: str
+
+    def __call__(self, batch: pa.RecordBatch) -> pa.RecordBatch: ...
+
+
+def apply_steps(steps: Sequence[Step], batch: pa.RecordBatch) -> tuple[pa.RecordBatch, list[Quarantined]]:
+    """Run ``steps`` over ``batch``; rows that make a step raise are found by bisection and returned as quarantine rows.
+
+    Returns the surviving rows in their order. A batch of n rows with one bad row costs about 2 log2(n) further calls.
+    """
+    bad: list[Quarantined] = []
+    for step in steps:
+        batch = _isolated(step, batch, bad)
+        if batch.num_rows == 0:
+            # the columns of the remaining steps are missing, and nothing is left to carry them
+            break
+    return batch, bad
+
+
+def _isolated(step: Step, batch: pa.RecordBatch, bad: list[Quarantined]) -> pa.RecordBatch:
+    if batch.num_rows == 0:
+        return batch
+    try:
+        result = step(batch)
+    except Exception as error:
+        if batch.num_rows == 1:
+            bad.append(_row(step, batch, error))
+            return batch.slice(0, 0)
+        middle = batch.num_rows // 2
+        halves = [_isolated(step, batch.slice(0, middle), bad), _isolated(step, batch.slice(middle), bad)]
+        whole = [half for half in halves if half.num_rows]
+        return pa.concat_batches(whole) if whole else batch.slice(0, 0)
+    if result.num_rows != batch.num_rows:
+        raise RuntimeError(f"step {step.name} returned {result.num_rows} rows for {batch.num_rows}")
+    return result
+
+
+def _row(step: Step, batch: pa.RecordBatch, error: Exception) -> Quarantined:
+    row = batch.select(["source", "locator", "url"]).to_pylist()[0]
+    message = " ".join(str(error).split())[:500] or type(error).__name__
+    return Quarantined(row["source"], row["locator"], step.name, type(error).__name__, message, row["url"])
