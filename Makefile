@@ -1,7 +1,7 @@
 # Every target works from a bare clone: it makes .venv first. PYTHON=python3.12 make … chooses another interpreter.
 PYTHON ?= python3
 BIN := .venv/bin
-PIP := $(BIN)/python -m pip --disable-pip-version-check -q
+PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
 SEED ?=
 OUT ?= demo-out
 

@@ -17,6 +17,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import IO, Any
 
 import fsspec
@@ -138,6 +139,16 @@ def list_files(path: str, suffix: str = "", recursive: bool = False) -> list[Fil
             version = info.get("etag") or info.get("ETag") or info.get("mtime") or info.get("LastModified") or ""
             found.append(FileInfo(fs.unstrip_protocol(name), int(info["size"] or 0), str(version)))
     return sorted(found)
+
+
+def remove_file(path: str) -> None:
+    """Remove one file; a missing one is fine."""
+    if is_local(path):
+        Path(local_path(path)).unlink(missing_ok=True)
+        return
+    fs, inner = fsspec.url_to_fs(path)
+    if fs.exists(inner):
+        fs.rm_file(inner)
 
 
 def remove_tree(path: str) -> None:

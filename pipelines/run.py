@@ -1,0 +1,189 @@
+"""The chain of stages and the process that drives it.
+
+Decisions:
+- The command line supervises a child process (`python -m pipelines.run JOB`), because the only sure way out of a runner
+  whose worker was killed is to end its process. The child says what it does in JSON lines on its standard output;
+  its standard error and its workers' go to ``OUT/_logs/``.
+- Stages run one after the other; one whose manifest matches is skipped, one that was interrupted continues from its
+  receipts, one whose fingerprint changed starts anew.
+"""
+
+import json
+import logging
+import os
+import signal
+import sys
+import time
+import traceback
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import xxhash
+
+logging.basicConfig(level=logging.ERROR)  # before Beam is imported, or its loggers print
+
+import apache_beam as beam  # noqa: E402
+from apache_beam.options.pipeline_options import PipelineOptions  # noqa: E402
+from apache_beam.runners.runner import PipelineRunner  # noqa: E402
+
+from dataprep import storage  # noqa: E402
+from dataprep.recipe import Recipe, RecipeError, parse_recipe  # noqa: E402
+from pipelines.batches import Split  # noqa: E402
+from pipelines.clean import CleanStage  # noqa: E402
+from pipelines.crawl import CrawlStage  # noqa: E402
+from pipelines.documents import DocumentsStage  # noqa: E402
+from pipelines.local import in_process_runner, worker_runner  # noqa: E402
+from pipelines.stage import MANIFEST, RUNNING, Build, Stage, fingerprint  # noqa: E402
+from pipelines.tokens import ShardsStage, TokenizerStage  # noqa: E402
+from pipelines.unique import UniqueStage  # noqa: E402
+
+CHAIN: tuple[type[Stage], ...] = (
+    CrawlStage,
+    DocumentsStage,
+    CleanStage,
+    UniqueStage,
+    TokenizerStage,
+    ShardsStage,
+)
+
+
+@dataclass(frozen=True)
+class Job:
+    """What the child process is asked to do: the recipe's JSON form and everything that does not decide the output."""
+
+    recipe: dict[str, Any]
+    out: str
+    until: str  # the last stage to run
+    workers: int  # 0: in this process
+    logs: str  # a local directory
+    beam_args: list[str] = field(default_factory=list)  # empty or without --runner: local
+
+
+class StageError(RuntimeError):
+    """A stage that cannot go on for a reason the user can mend; the message says which."""
+
+
+class Driver:
+    """Runs stages of one job; ``emit`` receives what happens as JSON-able dicts."""
+
+    def __init__(self, job: Job, runner: PipelineRunner | None = None) -> None:
+        self.job = job
+        self.runner = runner  # tests hand one in
+        self.recipe: Recipe = parse_recipe(job.recipe)
+
+    def emit(self, event: str, **values: Any) -> None:
+        print(json.dumps({"event": event, **values}), flush=True)
+
+    def run(self) -> None:
+        for kind in CHAIN:
+            stage = kind(self.recipe, self.job.out)
+            if stage.needed():
+                self.run_stage(stage)
+            if kind.name == self.job.until:
+                break
+
+    def run_stage(self, stage: Stage) -> dict[str, Any]:
+        """Bring one stage up to date and return its manifest."""
+        started = time.monotonic()
+        parts = stage.fingerprint_parts()
+        wanted = fingerprint(parts)
+        manifest = stage.manifest()
+        if manifest and manifest["fingerprint"] == wanted and stage.outputs() == manifest["outputs"]:
+            self._clear_working_files(stage)
+            self.emit("skip", stage=stage.name)
+            return manifest
+        self._prepare(stage, wanted, manifest)
+        self.emit("start", stage=stage.name)
+        stage.execute(lambda phase, build, splits: self.pipeline(stage, phase, build, splits))
+        manifest = stage.write_manifest(parts, time.monotonic() - started)
+        self._clear_working_files(stage)
+        self.emit("done", stage=stage.name)
+        return manifest
+
+    def pipeline(self, stage: Stage, phase: str, build: Build, splits: list[Split]) -> None:
+        """Run one Beam pipeline of a stage over ``splits`` and wait for it."""
+        if not splits:
+            return
+        self.emit("phase", stage=stage.name, phase=phase, splits=len(splits), bytes=sum(s.size for s in splits))
+        options = PipelineOptions(self.job.beam_args)
+        # dealt out round-robin beforehand, so neighbours of like cost must not all land on one worker
+        dealt = sorted(splits, key=lambda split: xxhash.xxh3_64_intdigest(split.name))
+        pipeline = beam.Pipeline(runner=self._runner(options), options=options)
+        build(pipeline | f"{stage.name}: splits" >> beam.Create(dealt).with_output_types(Split))
+        pipeline.run().wait_until_finish()
+
+    def _runner(self, options: PipelineOptions) -> PipelineRunner | None:
+        if self.runner is not None:
+            return self.runner
+        if any(argument.startswith("--runner") for argument in self.job.beam_args):
+            return None  # Beam makes the runner that the options name
+        if self.job.workers == 0:
+            return in_process_runner()
+        return worker_runner(self.job.workers, options, os.path.join(self.job.logs, "workers.log"))
+
+    def _prepare(self, stage: Stage, wanted: str, manifest: dict[str, Any] | None) -> None:
+        running = storage.join(stage.directory, RUNNING)
+        interrupted = storage.exists(running) and storage.read_json(running)["fingerprint"] == wanted
+        if interrupted and not manifest:
+            self.emit("resume", stage=stage.name)
+            return
+        if storage.list_files(stage.directory, recursive=True):
+            if stage.precious:
+                raise StageError(
+                    f"{stage.directory} was made with other settings than this recipe's {stage.name} part; "
+                    "what it holds is not deleted by itself: move or remove it, or choose another --out"
+                )
+            storage.remove_tree(stage.directory)
+            self.emit("stale", stage=stage.name)
+        storage.write_json(running, {"fingerprint": wanted})
+
+    def _clear_working_files(self, stage: Stage) -> None:
+        working = storage.join(stage.directory, RUNNING)
+        if storage.exists(working):
+            for folder in ("_work", "_live"):
+                storage.remove_tree(storage.join(stage.directory, folder))
+            storage.remove_file(working)
+
+
+def finished(out: str) -> list[str]:
+    """The names of the stages under ``out`` that have a manifest, in chain order."""
+    return [kind.name for kind in CHAIN if storage.exists(storage.join(out, kind.name, MANIFEST))]
+
+
+def main(arguments: Sequence[str]) -> int:
+    """The child process: run the job in the file named first; exit 0, or 1 after an ``error`` event."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    job = Job(**storage.read_json(arguments[0]))
+    driver: Driver | None = None
+    try:
+        driver = Driver(job)
+        driver.run()
+    except (StageError, RecipeError, ValueError, FileNotFoundError) as error:
+        traceback.print_exc()
+        _emit_error(str(error))
+        return 1
+    except Exception as error:
+        traceback.print_exc()
+        _emit_error(last_line(error))
+        return 1
+    return 0
+
+
+def _emit_error(message: str) -> None:
+    print(json.dumps({"event": "error", "message": message}), flush=True)
+
+
+def last_line(error: Exception) -> str:
+    """The line of a failure that says what went wrong: Beam hands a worker's traceback over as text."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    tail = [line for line in lines if not line.startswith(("File ", "Traceback", "During handling"))]
+    return tail[-1] if tail else type(error).__name__
+
+
+def to_json(job: Job) -> dict[str, Any]:
+    return asdict(job)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
