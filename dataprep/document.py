@@ -1,8 +1,8 @@
 """The document batch: the one shape in which documents travel, and the identity of a document.
 
 Decisions:
-- The unit is a ``pyarrow.RecordBatch`` of at most ``BATCH_ROWS`` rows or about ``BATCH_BYTES`` of text; a document alone
-  is never a Python object on a hot path.
+- The unit is a ``pyarrow.RecordBatch`` of at most ``BATCH_ROWS`` rows or about ``BATCH_BYTES`` of text; a document
+  alone is never a Python object on a hot path.
 - An id is a function of where the document came from (source name and locator), so the same document has the same id on
   every run and machine, however the files are ordered or divided among workers.
 - Signals are extra columns named ``family.signal``; ``rejected_by`` is added by the rules.

@@ -1,8 +1,8 @@
 """What a run is: one YAML file, validated here, that reads like a paper's method section.
 
 Every number that decides a byte of the output is in it; what only decides how fast (workers, runner, memory) is on the
-command line instead. Each craft owns its part (`dataprep/*/settings.py`); this module puts the parts together, reads the
-file, applies ``--set`` overrides and turns a mistake into one line that names the field, the value and what is allowed.
+command line instead. Each craft owns its part (`dataprep/*/settings.py`); this module puts the parts together, reads
+the file, applies ``--set`` overrides and turns a mistake into one line naming the field, the value and what is allowed.
 """
 
 import difflib

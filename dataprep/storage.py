@@ -2,9 +2,9 @@
 
 Decisions:
 - Paths are plain strings; ``scheme://`` goes to fsspec (gs, s3, …), everything else is the local disk.
-- Locally a file is written under a temporary name in the same directory, flushed to disk and renamed. On an object store
-  the upload itself is atomic (one PUT, or a multipart upload completed at close), so the final name is opened directly
-  and the upload is discarded when the writer fails.
+- Locally a file is written under a temporary name in the same directory, flushed to disk and renamed. On an object
+  store the upload itself is atomic (one PUT, or a multipart upload completed at close), so the final name is opened
+  directly and the upload is discarded when the writer fails.
 - Temporary names contain ``.tmp-``; nothing that lists a directory through this module ever sees them.
 """
 
@@ -152,7 +152,7 @@ def remove_file(path: str) -> None:
 
 
 def remove_tree(path: str) -> None:
-    """Remove a directory; locally it is renamed first, so that a half-removed directory is never mistaken for a whole one."""
+    """Remove a directory; locally it is renamed first, so that half of it is never mistaken for the whole."""
     if is_local(path):
         root = local_path(path)
         if os.path.exists(root):

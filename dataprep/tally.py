@@ -7,10 +7,10 @@ from typing import Any
 
 @dataclass
 class Tally:
-    """What a split or a whole stage did. ``removed`` maps reason → [documents, characters]; ``quarantined`` reason → records.
+    """What a split or a stage did. ``removed``: reason → [documents, characters]; ``quarantined``: reason → records.
 
     Characters are Unicode code points of the text; records that never became text count 0 characters.
-    ``characters_in`` is None where a stage's input is not text yet.
+    ``characters_in`` is 0 where a stage's input is not text yet.
     """
 
     documents_in: int = 0

@@ -15,7 +15,6 @@ from dataprep.parts import QUARANTINE_SCHEMA, PartWriter, Quarantined, quarantin
 from dataprep.tally import Tally
 from pipelines.batches import Split
 
-
 PULSE_SECONDS = 1.0
 
 

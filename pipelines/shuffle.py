@@ -3,9 +3,9 @@
 Decisions:
 - *Split in, receipt out*: batches live inside one call of a task; what crosses a Beam edge is a split, a few bytes.
   Beam's local runner keeps everything that crosses an edge in the driver's memory.
-- A shuffle is keyed by partition, not by item. With ``kind="files"`` the rows go through Arrow files and Beam groups only
-  their names (memory stays flat); with ``kind="beam"`` the rows themselves go through the engine's shuffle, which is what
-  a cluster is good at. The reducer is the same and may rely on nothing but the rows: it sorts by a full key.
+- A shuffle is keyed by partition, not by item. With ``kind="files"`` the rows go through Arrow files and Beam groups
+  only their names (memory stays flat); with ``kind="beam"`` the rows themselves go through the engine's shuffle, which
+  is what a cluster is good at. The reducer is the same and relies on nothing but the rows: it sorts by a full key.
 - A task may run twice (a retry, a speculative copy, a resumed run): it writes the same bytes to the same names.
 """
 
@@ -27,7 +27,7 @@ Kind = Literal["files", "beam"]
 
 
 class Each(beam.PTransform):
-    """Run ``task`` on every split: ``PCollection[Split]`` → ``PCollection[Split]``, whose work is what the task returned."""
+    """Run ``task`` on every split: ``PCollection[Split]`` → ``PCollection[Split]`` of what the tasks returned."""
 
     def __init__(self, phase: str, directory: str, task: Task) -> None:
         super().__init__(phase)

@@ -20,16 +20,18 @@ from collections.abc import Callable, Iterable
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import apache_beam as beam
 
 from dataprep import storage
-from dataprep.recipe import Recipe
 from dataprep.storage import FileInfo
 from dataprep.tally import Tally
 from pipelines.batches import Split
 from pipelines.receipts import read_receipts
+
+if TYPE_CHECKING:
+    from dataprep.recipe import Recipe
 
 MANIFEST = "_stage.json"
 RUNNING = "_running.json"
@@ -51,7 +53,7 @@ class Stage(ABC):
     phases: ClassVar[tuple[str, ...]]  # receipt folders in order; the last one's tallies are the stage's
     precious: ClassVar[bool] = False
 
-    def __init__(self, recipe: Recipe, out: str) -> None:
+    def __init__(self, recipe: "Recipe", out: str) -> None:
         self.recipe = recipe
         self.out = out
 
@@ -82,6 +84,10 @@ class Stage(ABC):
     def execute(self, run: Run) -> None:
         """Run the stage's pipelines; most stages are one."""
         run(self.phases[-1], self.build, self.plan())
+
+    def graphs(self) -> list[tuple[str, Build]]:
+        """Every graph the stage runs, by phase: what can be checked without data."""
+        return [(self.phases[-1], self.build)]
 
     def finish(self) -> tuple[Tally, dict[str, Any]]:
         """The stage's counts and what else its manifest says, after the last pipeline."""
@@ -165,7 +171,7 @@ def fingerprint(parts: Any) -> str:
 
 
 def sum_extras(extras: Iterable[dict[str, Any]]) -> dict[str, Any]:
-    """Add up receipts' extras: numbers and mappings of numbers are summed; anything else is the stage's own business."""
+    """Add up receipts' extras: numbers and mappings of numbers are summed; the rest is the stage's own business."""
     total: dict[str, Any] = {}
     for extra in extras:
         for key, value in extra.items():

@@ -1,0 +1,218 @@
+"""The ``dataprep`` command. Trivial on purpose: what it does is elsewhere, and Beam's workers may import it."""
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import click
+import typer
+import yaml
+from rich.console import Console
+from rich.table import Table
+
+from dataprep.recipe import RecipeError, load_recipe
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    help="Turn raw web and files into tokens a trainer can eat: crawl, extract, clean, deduplicate, tokenize.",
+)
+console = Console()
+
+PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True}
+RECIPES = (Path(__file__).parents[1] / "recipes", Path(sys.prefix) / "share" / "corpusmill" / "recipes")
+
+RecipeArgument = Annotated[str, typer.Argument(metavar="RECIPE", help="A YAML file, or the name of a bundled recipe.")]
+OutOption = Annotated[str, typer.Option("--out", help="The run's directory: local, gs:// or s3://.")]
+WorkersOption = Annotated[
+    int | None,
+    typer.Option("--workers", min=0, help="Local worker processes; 0 runs in one process. Default: one a core."),
+]
+SetOption = Annotated[list[str], typer.Option("--set", metavar="FIELD=VALUE", help="Override a field of the recipe.")]
+DryRunOption = Annotated[
+    bool, typer.Option("--dry-run", help="Build and check the job graphs; run nothing, touch no network.")
+]
+DirectoryArgument = Annotated[str, typer.Argument(metavar="DIR", help="The directory of a run (its --out).")]
+
+
+class UserError(click.ClickException):
+    """One line on standard error, exit code 2, no traceback."""
+
+    exit_code = 2
+
+    def show(self, file: Any = None) -> None:
+        stderr = Console(stderr=True)
+        for line in self.message.splitlines():
+            stderr.print("[red]error:[/red]", end=" ")
+            stderr.print(line, highlight=False, soft_wrap=True, markup=False)
+
+
+def _run(
+    context: typer.Context, recipe: str, out: str, workers: int | None, overrides: list[str], dry_run: bool, until: str
+) -> None:
+    from pipelines.options import OptionError, check_beam_options
+
+    try:
+        loaded = load_recipe(_find_recipe(recipe), overrides)
+        beam_args = check_beam_options(context.args)
+    except (RecipeError, OptionError) as error:
+        raise UserError(str(error)) from None
+    if dry_run:
+        _dry_run(loaded, out, beam_args, until)
+        return
+    from pipelines import show
+    from pipelines.launch import launch, log_directory
+    from pipelines.local import default_workers
+    from pipelines.run import Job
+
+    job = Job(
+        recipe=loaded.model_dump(mode="json"),
+        out=out if "://" in out else os.path.abspath(out),
+        until=until,
+        workers=default_workers() if workers is None else workers,
+        logs=log_directory(out),
+        beam_args=beam_args,
+    )
+    code, seen = launch(job, console)
+    if code == 0:
+        if not seen.ran:
+            console.print("nothing to do: every stage is up to date", highlight=False)
+        show.summary(console, job.out)
+    raise typer.Exit(code)
+
+
+def _dry_run(recipe: Any, out: str, beam_args: list[str], until: str) -> None:
+    from pipelines.portability import check_chain
+
+    findings = check_chain(recipe, out, beam_args, until)
+    table = Table("stage", "transforms", "coders", "packages", "problems", box=None)
+    for finding in findings:
+        problems = "\n".join(finding.problems) or "none"
+        table.add_row(finding.stage, str(finding.transforms), str(finding.coders), str(len(finding.packages)), problems)
+    console.print(table)
+    console.print("packages the workers need: " + ", ".join(sorted({p for f in findings for p in f.packages})))
+    raise typer.Exit(1 if any(finding.problems for finding in findings) else 0)
+
+
+def _find_recipe(name: str) -> str:
+    if Path(name).exists() or name.endswith((".yaml", ".yml")) or "/" in name:
+        return name
+    for folder in RECIPES:
+        if (folder / f"{name}.yaml").exists():
+            return str(folder / f"{name}.yaml")
+    raise RecipeError(f"no recipe {name!r}: neither a file nor one of {', '.join(_bundled()) or 'none'}")
+
+
+def _bundled() -> dict[str, Path]:
+    return {path.stem: path for folder in reversed(RECIPES) for path in sorted(folder.glob("*.yaml"))}
+
+
+def _stage_command(command: str, until: str, text: str) -> None:
+    def body(
+        context: typer.Context,
+        recipe: RecipeArgument,
+        out: OutOption,
+        workers: WorkersOption = None,
+        overrides: SetOption = [],  # noqa: B006  (typer reads it, nothing writes it)
+        dry_run: DryRunOption = False,
+    ) -> None:
+        _run(context, recipe, out, workers, overrides, dry_run, until)
+
+    body.__doc__ = text
+    app.command(command, context_settings=PASS_ON)(body)
+
+
+_stage_command(
+    "run", "shards", "Run a whole recipe: what is up to date is skipped, what was interrupted continues."
+)
+_stage_command("crawl", "crawl", "Fetch the recipe's sites, politely, into WARC files.")
+_stage_command(
+    "ingest", "documents", "Read files and fetched pages and extract their text (after crawling, if needed)."
+)
+_stage_command("clean", "clean", "Measure documents and apply the rules (after what comes before, if needed).")
+_stage_command("deduplicate", "unique", "Remove copies (after what comes before, if needed).")
+_stage_command(
+    "tokenize", "shards", "Train the tokenizer and write the shards (after what comes before, if needed)."
+)
+
+
+@app.command()
+def stats(directory: DirectoryArgument) -> None:
+    """Statistics of a run's shards, from their metadata alone."""
+    from pipelines import show
+
+    with _user_errors():
+        show.statistics(console, directory)
+
+
+@app.command()
+def inspect(
+    directory: DirectoryArgument,
+    stage: Annotated[str, typer.Option(help="documents, clean or unique.")] = "clean",
+    verdict: Annotated[str, typer.Option(help="kept, removed, quarantined or all.")] = "all",
+    reason: Annotated[str | None, typer.Option(help="Only documents removed for this reason.")] = None,
+    source: Annotated[str | None, typer.Option(help="Only documents of this source.")] = None,
+    id: Annotated[str | None, typer.Option("--id", help="The whole story of one document, by its hex id.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="How many documents of each verdict.")] = 5,
+) -> None:
+    """Documents that were kept and removed, with their reasons and signals."""
+    from pipelines import show
+
+    with _user_errors():
+        show.inspect(console, directory, stage, verdict, reason, source, id, limit)
+
+
+@app.command()
+def report(directory: DirectoryArgument) -> None:
+    """Write DIR/report.html: funnel, reasons, distributions and samples in one self-contained file."""
+    from pipelines import show
+
+    with _user_errors():
+        console.print(f"report: {show.report(directory)}", highlight=False, soft_wrap=True)
+
+
+@app.command()
+def verify(directory: DirectoryArgument) -> None:
+    """Check every checksum of a run's shards; name the shard, the place and the documents of any damage."""
+    from pipelines import show
+
+    with _user_errors():
+        if not show.verify(console, directory):
+            raise typer.Exit(1)
+
+
+@app.command()
+def recipes(name: Annotated[str | None, typer.Argument(help="Print this recipe.")] = None) -> None:
+    """List the bundled recipes, or print one."""
+    known = _bundled()
+    if name is None:
+        table = Table("recipe", "what it does", box=None)
+        for key, path in known.items():
+            table.add_row(key, yaml.safe_load(path.read_text(encoding="utf-8")).get("description", ""))
+        console.print(table)
+    elif name in known:
+        print(known[name].read_text(encoding="utf-8"), end="")
+    else:
+        raise UserError(f"no recipe {name!r}; allowed: {', '.join(known)}")
+
+
+class _user_errors:  # noqa: N801  (reads as a statement)
+    """Turns what a user can mend into one line."""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, ValueError | FileNotFoundError | NotADirectoryError):
+            raise UserError(str(error)) from None
+
+
+def main() -> None:
+    app()
+
+
+if __name__ == "__main__":
+    main()
