@@ -1,0 +1,185 @@
+"""Repetition inside a document: duplicate spans, the most frequent n-gram, n-grams seen before.
+
+Decisions:
+- One hash table a document, sized for it, so that a usual document's table stays in the first-level cache. A slot holds
+  only the position of a key's first occurrence; keys are looked up by position.
+- Pieces are compared by their 64-bit hash (see `utf8`), not byte by byte.
+- The definitions are datatrove's reading of Rae et al. 2021 (arXiv 2112.11446, table A1): a duplicate is a second or later
+  occurrence, lengths are code points, the most frequent n-gram is the first seen among equals and may occur once.
+"""
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from dataprep.text.spans import Spans
+from dataprep.text.utf8 import BASE, SPACE_BYTE, Utf8, count_code_points, extend_hash, power
+from dataprep.text.words import Words
+
+_MIX = np.uint64(0xBF58476D1CE4E5B9)
+_HALF = np.uint64(32)
+_POWERS = np.array([pow(int(BASE), k, 1 << 64) for k in range(256)], np.uint64)
+
+
+def duplicate_spans(text: Utf8, spans: Spans) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Per document: how many spans equal an earlier span of the document, and the code points in those."""
+    return _duplicate_spans(text.values, spans.offsets, spans.starts, spans.ends)
+
+
+def top_ngrams(words: Words, sizes: tuple[int, ...]) -> NDArray[np.int64]:
+    """int64 (sizes, documents): code points of the most frequent n-gram (words joined by one space) times its count.
+
+    Among equally frequent n-grams the one seen first counts. 0 where a document has fewer than n words.
+    """
+    return _top_ngrams(words.offsets, words.sizes, words.chars, words.hashes, np.array(sizes, np.int64))
+
+
+def repeated_ngrams(words: Words, sizes: tuple[int, ...]) -> NDArray[np.int64]:
+    """int64 (sizes, documents): code points covered by n-grams that were seen before, without counting any word twice.
+
+    Scans from the left; an n-gram seen before adds its length (without spaces) and the scan jumps behind it, any other
+    is remembered and the scan advances by one word. Two n-grams are the same when their words, joined by nothing, are.
+    """
+    return _repeated_ngrams(words.offsets, words.sizes, words.chars, words.hashes, np.array(sizes, np.int64))
+
+
+@njit(nogil=True, cache=True)
+def _slots_for(offsets):
+    """Room for the largest document's table."""
+    largest = 0
+    for d in range(len(offsets) - 1):
+        largest = max(largest, offsets[d + 1] - offsets[d])
+    return _table_size(largest)
+
+
+@njit(nogil=True, cache=True)
+def _table_size(keys):
+    size = 16
+    while size < 2 * keys:
+        size *= 2
+    return size
+
+
+@njit(nogil=True, cache=True, inline="always")
+def _find(slots, mask, keys, i):
+    """The first position with the key of position ``i``; -1 if ``i`` is the first, which is then remembered."""
+    key = keys[i]
+    mixed = key * _MIX
+    slot = np.int64(mixed >> _HALF) & mask
+    while True:
+        first = slots[slot]
+        if first < 0:
+            slots[slot] = i
+            return -1
+        if keys[first] == key:
+            return first
+        slot = (slot + 1) & mask
+
+
+@njit(nogil=True, cache=True)
+def _duplicate_spans(values, offsets, starts, ends):
+    documents = len(offsets) - 1
+    counts = np.zeros(documents, np.int64)
+    chars = np.zeros(documents, np.int64)
+    slots = np.empty(_slots_for(offsets), np.int32)
+    keys = np.empty(len(slots), np.uint64)
+    for d in range(documents):
+        first = offsets[d]
+        n = offsets[d + 1] - first
+        size = _table_size(n)
+        slots[:size] = -1
+        for i in range(n):
+            start = starts[first + i]
+            end = ends[first + i]
+            keys[i] = extend_hash(np.uint64(0), values, start, end)
+            if _find(slots, size - 1, keys, i) >= 0:
+                counts[d] += 1
+                chars[d] += count_code_points(values, start, end)
+    return counts, chars
+
+
+@njit(nogil=True, cache=True)
+def _load_document(first, n, sizes, chars, hashes, powers, ends, keys):
+    """Fill the scratch arrays for one document: powers and running lengths of its words, and its 1-grams as keys."""
+    total = 0
+    ends[0] = 0
+    for i in range(n):
+        size = sizes[first + i]
+        powers[i] = _POWERS[size] if size < 256 else power(size)
+        total += chars[first + i]
+        ends[i + 1] = total
+        keys[i] = hashes[first + i]
+
+
+@njit(nogil=True, cache=True)
+def _top_ngrams(offsets, sizes, chars, hashes, lengths):
+    documents = len(offsets) - 1
+    result = np.zeros((len(lengths), documents), np.int64)
+    room = _slots_for(offsets)
+    slots = np.empty(room, np.int32)
+    keys = np.empty(room, np.uint64)
+    powers = np.empty(room, np.uint64)
+    ends = np.empty(room + 1, np.int64)
+    counts = np.empty(room, np.int32)
+    for d in range(documents):
+        first = offsets[d]
+        n = offsets[d + 1] - first
+        size = _table_size(n)
+        _load_document(first, n, sizes, chars, hashes, powers, ends, keys)
+        grown = 1
+        for k in range(len(lengths)):
+            length = lengths[k]
+            while grown < length:
+                for i in range(n - grown):
+                    j = i + grown
+                    keys[i] = (keys[i] * BASE + SPACE_BYTE) * powers[j] + hashes[first + j]
+                grown += 1
+            if n < length:
+                continue
+            slots[:size] = -1
+            best = 0
+            most = 1
+            for i in range(n - length + 1):
+                seen = _find(slots, size - 1, keys, i)
+                if seen < 0:
+                    counts[i] = 1
+                    continue
+                counts[seen] += 1
+                if counts[seen] > most or (counts[seen] == most and seen < best):
+                    most = counts[seen]
+                    best = seen
+            result[k, d] = (ends[best + length] - ends[best] + length - 1) * most
+    return result
+
+
+@njit(nogil=True, cache=True)
+def _repeated_ngrams(offsets, sizes, chars, hashes, lengths):
+    documents = len(offsets) - 1
+    result = np.zeros((len(lengths), documents), np.int64)
+    room = _slots_for(offsets)
+    slots = np.empty(room, np.int32)
+    keys = np.empty(room, np.uint64)
+    powers = np.empty(room, np.uint64)
+    ends = np.empty(room + 1, np.int64)
+    for d in range(documents):
+        first = offsets[d]
+        n = offsets[d + 1] - first
+        size = _table_size(n)
+        _load_document(first, n, sizes, chars, hashes, powers, ends, keys)
+        grown = 1
+        for k in range(len(lengths)):
+            length = lengths[k]
+            while grown < length:
+                for i in range(n - grown):
+                    j = i + grown
+                    keys[i] = keys[i] * powers[j] + hashes[first + j]
+                grown += 1
+            slots[:size] = -1
+            i = 0
+            while i <= n - length:
+                if _find(slots, size - 1, keys, i) < 0:
+                    i += 1
+                else:
+                    result[k, d] += ends[i + length] - ends[i]
+                    i += length
+    return result

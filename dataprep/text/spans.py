@@ -1,0 +1,180 @@
+"""Lines and paragraphs, as byte spans into the column's values. There are two kinds of line, and rules differ in which.
+
+======================  ==================================================================  ==========================
+function                the spans of a document are                                          used by
+======================  ==================================================================  ==========================
+``python_lines``        ``text.splitlines()``: also breaks at \\r, \\r\\n, \\x0b, \\x0c,         Gopher quality, C4
+                        \\x1c-\\x1e, \\x85, U+2028, U+2029; a final break adds no line
+``newline_lines``       ``text.split("\\n")``: n newlines give n + 1 lines                    FineWeb
+``newline_run_lines``   ``re.split("\\n+", text)``: a leading or trailing newline gives ""    Gopher repetition
+``paragraphs``          ``re.split("\\n{2,}", text.strip())``                                 Gopher repetition
+======================  ==================================================================  ==========================
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from dataprep.text.classes import SPACE, classes
+from dataprep.text.utf8 import Utf8, decode
+
+NEWLINE = 0x0A
+RETURN = 0x0D
+
+
+@dataclass(frozen=True)
+class Spans:
+    """Pieces of each document, in order: those of document d are ``offsets[d]`` to ``offsets[d + 1]``; bytes start to end."""
+
+    offsets: NDArray[np.int64]
+    starts: NDArray[np.int64]
+    ends: NDArray[np.int64]
+
+
+def newline_lines(text: Utf8) -> Spans:
+    """``text.split("\\n")``."""
+    return Spans(*_split_newlines(text.values, text.offsets, text.offsets[:-1], text.offsets[1:], 1, True))
+
+
+def newline_run_lines(text: Utf8) -> Spans:
+    """``re.split("\\n+", text)``."""
+    return Spans(*_split_newlines(text.values, text.offsets, text.offsets[:-1], text.offsets[1:], 1, False))
+
+
+def paragraphs(text: Utf8) -> Spans:
+    """``re.split("\\n{2,}", text.strip())``."""
+    starts, ends = _strip(text.values, text.offsets, classes())
+    return Spans(*_split_newlines(text.values, text.offsets, starts, ends, 2, False))
+
+
+def python_lines(text: Utf8) -> Spans:
+    """``text.splitlines()``."""
+    return Spans(*_splitlines(text.values, text.offsets))
+
+
+@njit(nogil=True, cache=True)
+def _split_newlines(values, offsets, firsts, lasts, least, each):
+    # separators: every newline (each), or every maximal run of at least `least` newlines
+    documents = len(offsets) - 1
+    capacity = documents
+    for i in range(offsets[0], offsets[documents]):
+        capacity += values[i] == NEWLINE
+    span_offsets = np.zeros(documents + 1, np.int64)
+    starts = np.empty(capacity, np.int64)
+    ends = np.empty(capacity, np.int64)
+    count = 0
+    for d in range(documents):
+        i = firsts[d]
+        last = lasts[d]
+        start = i
+        while i < last:
+            if values[i] != NEWLINE:
+                i += 1
+                continue
+            stop = i + 1
+            while not each and stop < last and values[stop] == NEWLINE:
+                stop += 1
+            if stop - i >= least:
+                starts[count] = start
+                ends[count] = i
+                count += 1
+                start = stop
+            i = stop
+        starts[count] = start
+        ends[count] = last
+        count += 1
+        span_offsets[d + 1] = count
+    return span_offsets, starts[:count], ends[:count]
+
+
+@njit(nogil=True, cache=True, inline="always")
+def _line_break(values, i, end):
+    """Bytes of the line break at byte ``i``, 0 if there is none."""
+    byte = values[i]
+    if byte > RETURN:
+        if byte < 0x80:
+            return 1 if 0x1C <= byte <= 0x1E else 0
+        if byte == 0xC2:
+            return 2 if i + 1 < end and values[i + 1] == 0x85 else 0
+        if byte == 0xE2 and i + 2 < end and values[i + 1] == 0x80:
+            return 3 if values[i + 2] == 0xA8 or values[i + 2] == 0xA9 else 0
+        return 0
+    if byte == RETURN and i + 1 < end and values[i + 1] == NEWLINE:
+        return 2
+    return 1 if byte >= NEWLINE else 0
+
+
+@njit(nogil=True, cache=True)
+def _splitlines(values, offsets):
+    documents = len(offsets) - 1
+    capacity = 0
+    for d in range(documents):
+        for i in range(offsets[d], offsets[d + 1]):
+            capacity += _line_break(values, i, offsets[d + 1]) > 0
+        capacity += 1
+    span_offsets = np.zeros(documents + 1, np.int64)
+    starts = np.empty(capacity, np.int64)
+    ends = np.empty(capacity, np.int64)
+    count = 0
+    for d in range(documents):
+        i = offsets[d]
+        end = offsets[d + 1]
+        start = i
+        while i < end:
+            size = _line_break(values, i, end)
+            if size:
+                starts[count] = start
+                ends[count] = i
+                count += 1
+                start = i + size
+            i += max(size, 1)
+        if start < end:
+            starts[count] = start
+            ends[count] = end
+            count += 1
+        span_offsets[d + 1] = count
+    return span_offsets, starts[:count], ends[:count]
+
+
+@njit(nogil=True, cache=True, inline="always")
+def skip_spaces(values, start, end, table):
+    """The first byte at or after ``start`` that begins no white space; ``end`` if there is none."""
+    while start < end:
+        code, size = decode(values, start, end)
+        if not table[code] & SPACE:
+            break
+        start += size
+    return start
+
+
+@njit(nogil=True, cache=True, inline="always")
+def last_character(values, start, end):
+    """The first byte of the last code point in ``values[start:end]``, which must not be empty."""
+    i = end - 1
+    while i > start and (values[i] & 0xC0) == 0x80:
+        i -= 1
+    return i
+
+
+@njit(nogil=True, cache=True, inline="always")
+def drop_spaces(values, start, end, table):
+    """The end of ``values[start:end]`` without the white space it ends in."""
+    while end > start:
+        i = last_character(values, start, end)
+        if not table[decode(values, i, end)[0]] & SPACE:
+            break
+        end = i
+    return end
+
+
+@njit(nogil=True, cache=True)
+def _strip(values, offsets, table):
+    documents = len(offsets) - 1
+    starts = np.empty(documents, np.int64)
+    ends = np.empty(documents, np.int64)
+    for d in range(documents):
+        starts[d] = skip_spaces(values, offsets[d], offsets[d + 1], table)
+        ends[d] = drop_spaces(values, starts[d], offsets[d + 1], table)
+    return starts, ends

@@ -1,0 +1,80 @@
+"""One batch's text and everything computed from it, each computed once, when first asked for.
+
+``text_of(batch)`` is what a signal calls. Several signals run over the same batch one after the other, as separate steps;
+each thread remembers the view of the last text column it saw, so they share words and lines without knowing each other.
+"""
+
+import threading
+from functools import cached_property
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from dataprep.text import spans, utf8, words
+from dataprep.text.spans import Spans
+from dataprep.text.utf8 import Utf8
+from dataprep.text.words import Words
+
+
+class Text:
+    """The text column of one batch. Attributes are arrays over documents, words or spans."""
+
+    def __init__(self, column: pa.Array) -> None:
+        self.column = column  # owns the buffers the arrays look into
+        self.utf8 = Utf8.of(column)
+
+    @property
+    def documents(self) -> int:
+        return self.utf8.documents
+
+    @cached_property
+    def code_points(self) -> NDArray[np.int64]:
+        return utf8.code_points(self.utf8.values, self.utf8.offsets)
+
+    @cached_property
+    def words(self) -> Words:
+        return words.segment(self.utf8)
+
+    @cached_property
+    def python_lines(self) -> Spans:
+        return spans.python_lines(self.utf8)
+
+    @cached_property
+    def newline_lines(self) -> Spans:
+        return spans.newline_lines(self.utf8)
+
+    @cached_property
+    def newline_run_lines(self) -> Spans:
+        return spans.newline_run_lines(self.utf8)
+
+    @cached_property
+    def paragraphs(self) -> Spans:
+        return spans.paragraphs(self.utf8)
+
+    def count(self, pattern: str) -> NDArray[np.int64]:
+        """``text.count(pattern)`` of every document."""
+        if not pattern:
+            raise ValueError("the pattern to count is empty")
+        return utf8.count_text(self.utf8.values, self.utf8.offsets, np.frombuffer(pattern.encode(), np.uint8))
+
+
+class _LastView(threading.local):
+    key: tuple[object, ...] | None = None
+    text: Text | None = None
+
+
+_last = _LastView()
+
+
+def text_of(batch: pa.RecordBatch) -> Text:
+    """The view of ``batch``'s column ``text``; the same object as long as the same buffers are asked for."""
+    column = batch.column("text")
+    # an address identifies a buffer while something holds it, and the remembered view does
+    addresses = tuple(buffer.address if buffer is not None else 0 for buffer in column.buffers())
+    key = (column.type, column.offset, len(column), addresses)
+    if _last.text is None or _last.key != key:
+        _last.text = None  # let the old arrays go before the new ones are made
+        _last.text = Text(column)
+        _last.key = key
+    return _last.text
