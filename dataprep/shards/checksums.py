@@ -17,7 +17,7 @@ def chunk_checksums(buffer: NDArray[np.uint8]) -> str:
 
 
 def chunk_checksum(buffer: NDArray[np.uint8], chunk: int) -> str:
-    return xxhash.xxh3_64_hexdigest(buffer[chunk * CHUNK_BYTES : (chunk + 1) * CHUNK_BYTES])
+    return xxhash.xxh3_64_hexdigest(buffer[chunk * CHUNK_BYTES : (chunk + 1) * CHUNK_BYTES].data)
 
 
 def chunks_of(size: int) -> int:

@@ -92,40 +92,40 @@ class ShardMetadata:
         entries = {PREFIX + key: value for key, value in values.items()}
         return entries | {ROOT_KEY: root_checksum(entries)}
 
-    @classmethod
-    def parse(cls, metadata: dict[bytes, bytes] | None) -> "ShardMetadata":
-        """Raises ``ValueError`` with the reason when these are not the undamaged metadata of a shard we can read."""
-        try:
-            entries = {key.decode(): value.decode() for key, value in (metadata or {}).items()}
-        except UnicodeDecodeError:
-            raise ValueError("metadata are damaged (not UTF-8)") from None
-        entries = {key: value for key, value in entries.items() if key.startswith(PREFIX)}
-        root = entries.pop(ROOT_KEY, None)
-        version = entries.get(PREFIX + "format")
-        if root is None or version is None:
-            raise ValueError(f"not a token shard (no {ROOT_KEY} in the schema metadata)")
-        if root != root_checksum(entries):
-            raise ValueError(f"metadata are damaged (they do not have the checksum {root})")
-        if version != str(FORMAT_VERSION):
-            raise ValueError(f"shard format {version}, this version reads format {FORMAT_VERSION}")
-        values = {key.removeprefix(PREFIX): value for key, value in entries.items()}
-        return cls(
-            tokenizer_fingerprint=values["tokenizer"],
-            vocabulary_size=int(values["vocabulary_size"]),
-            eos_id=int(values["eos_id"]),
-            source=values["source"],
-            split=values["split"],
-            documents=int(values["documents"]),
-            tokens=int(values["tokens"]),
-            bytes=int(values["bytes"]),
-            largest_id=int(values["largest_id"]),
-            lengths=LengthHistogram.from_json(json.loads(values["lengths"])),
-            checksums={name: values[f"xxh3.{name}"] for name in BUFFERS},
-        )
-
     @property
     def root(self) -> str:
         return self.entries()[ROOT_KEY]
+
+
+def parse_metadata(metadata: dict[bytes, bytes] | None) -> ShardMetadata:
+    """Raises ``ValueError`` with the reason when these are not the undamaged metadata of a shard we can read."""
+    try:
+        entries = {key.decode(): value.decode() for key, value in (metadata or {}).items()}
+    except UnicodeDecodeError:
+        raise ValueError("metadata are damaged (not UTF-8)") from None
+    entries = {key: value for key, value in entries.items() if key.startswith(PREFIX)}
+    root = entries.pop(ROOT_KEY, None)
+    version = entries.get(PREFIX + "format")
+    if root is None or version is None:
+        raise ValueError(f"not a token shard (no {ROOT_KEY} in the schema metadata)")
+    if root != root_checksum(entries):
+        raise ValueError(f"metadata are damaged (they do not have the checksum {root})")
+    if version != str(FORMAT_VERSION):
+        raise ValueError(f"shard format {version}, this version reads format {FORMAT_VERSION}")
+    values = {key.removeprefix(PREFIX): value for key, value in entries.items()}
+    return ShardMetadata(
+        tokenizer_fingerprint=values["tokenizer"],
+        vocabulary_size=int(values["vocabulary_size"]),
+        eos_id=int(values["eos_id"]),
+        source=values["source"],
+        split=values["split"],
+        documents=int(values["documents"]),
+        tokens=int(values["tokens"]),
+        bytes=int(values["bytes"]),
+        largest_id=int(values["largest_id"]),
+        lengths=LengthHistogram.from_json(json.loads(values["lengths"])),
+        checksums={name: values[f"xxh3.{name}"] for name in BUFFERS},
+    )
 
 
 def root_checksum(entries: dict[str, str]) -> str:

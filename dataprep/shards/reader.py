@@ -8,7 +8,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from dataprep import storage
-from dataprep.shards.layout import ID_BYTES, IDS, OFFSETS, VALUES, ShardMetadata, token_dtype
+from dataprep.shards.layout import ID_BYTES, IDS, OFFSETS, VALUES, ShardMetadata, parse_metadata, token_dtype
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ def open_shard(path: str) -> Shard:
         reader = storage.open_arrow(path)
         if reader.num_record_batches != 1:
             raise ValueError(f"{reader.num_record_batches} record batches, a shard has exactly one")
-        metadata = ShardMetadata.parse(reader.schema.metadata)
+        metadata = parse_metadata(reader.schema.metadata)
         batch = reader.get_batch(0)
         tokens, offsets, doc_ids = _views(batch, metadata)
     except pa.ArrowException as error:

@@ -1,0 +1,10 @@
+"""Text becomes ids: a tokenizer from a sample of the corpus, ids for every document, and where each document goes.
+
+settings  the recipe's ``tokenizer`` and ``shards`` sections
+hashing   seeded hashes of document ids: every random choice of this room
+measure   documents and bytes per source, counted part by part and added up
+sample    the tokenizer's training text: bounded in bytes, the same for any order of parts
+train     byte-level BPE → ``tokenizer.json``
+encode    a batch's texts → one buffer of ids and one of offsets
+assign    which split and shard a document belongs to, and its place there
+"""

@@ -1,0 +1,83 @@
+"""A batch's texts → one buffer of ids and one of offsets.
+
+Decisions:
+- Text is text: what looks like a special token in a document is encoded as the characters it is made of, never as the
+  control token. (Added tokens that a given ``tokenizer.json`` does not declare special, such as runs of spaces, stay
+  what they are there.)
+- Nothing is added but the closing EOS, and nothing is cut: a given file's template, truncation and padding are off.
+- The engine is behind ``Encoder.encode``; today it is ``tokenizers``, whose ids any other engine has to equal.
+"""
+
+import os
+from functools import cache
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+from tokenizers import Tokenizer
+
+from dataprep import storage
+from dataprep.shards.layout import fingerprint, token_dtype
+from dataprep.tokens.measure import byte_lengths
+
+# An encoding costs about 150 bytes a token inside the engine, so a batch of documents is given to it piece by piece.
+PIECE_BYTES = 1 << 20
+
+
+class Encoder:
+    """A ``tokenizer.json`` ready to encode. ``vocabulary_size`` is the largest id it knows, plus one."""
+
+    def __init__(self, tokenizer_json: bytes, eos_token: str, name: str = "tokenizer.json") -> None:
+        """Raises ``ValueError`` naming ``name`` when it is not a tokenizer or has no such EOS token."""
+        try:
+            self.tokenizer = Tokenizer.from_str(tokenizer_json.decode())
+        except Exception as error:  # the library raises plain Exception
+            raise ValueError(f"{name}: not a tokenizer.json ({' '.join(str(error).split())})") from None
+        self.tokenizer.encode_special_tokens = True
+        self.tokenizer.no_truncation()
+        self.tokenizer.no_padding()
+        eos_id = self.tokenizer.token_to_id(eos_token)
+        if eos_id is None:
+            raise ValueError(f"{name}: has no token {eos_token!r}; tokenizer.eos_token must be one of its tokens")
+        self.eos_id: int = eos_id
+        self.fingerprint = fingerprint(tokenizer_json)
+        self.vocabulary_size = max(self.tokenizer.get_vocab(with_added_tokens=True).values()) + 1
+        self.dtype = token_dtype(self.vocabulary_size)
+
+    def encode(self, texts: pa.Array) -> tuple[NDArray[Any], NDArray[np.int64]]:
+        """``texts``: string or large_string. ids: flat, each document closed with EOS; offsets: int64[n + 1] into ids."""
+        os.environ["TOKENIZERS_PARALLELISM"] = "false"  # parallelism is one process a core
+        ids: list[NDArray[Any]] = []
+        lengths = np.empty(len(texts), np.int64)
+        eos = np.array([self.eos_id], self.dtype)
+        row = 0
+        for piece in _pieces(texts):
+            for encoding in self.tokenizer.encode_batch_fast(piece.to_pylist(), add_special_tokens=False):
+                document = np.array(encoding.ids, self.dtype)
+                ids += (document, eos)
+                lengths[row] = len(document) + 1
+                row += 1
+        offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths)])
+        return (np.concatenate(ids) if ids else np.empty(0, self.dtype)), offsets
+
+
+@cache
+def load_encoder(path: str, eos_token: str, expected: str) -> Encoder:
+    """The encoder of this process. Raises ``ValueError`` when the file's fingerprint is not ``expected``."""
+    data = storage.read_bytes(path)
+    found = fingerprint(data)
+    if found != expected:
+        raise ValueError(
+            f"{path}: tokenizer {found}, expected {expected}: the file has changed since it was planned with"
+        )
+    return Encoder(data, eos_token, path)
+
+
+def _pieces(texts: pa.Array) -> list[pa.Array]:
+    # consecutive documents, a new piece where the running size passes a multiple of PIECE_BYTES
+    ends = np.cumsum(byte_lengths(texts))
+    borders = np.flatnonzero(np.diff(ends // PIECE_BYTES)) + 1
+    cuts = [0, *borders.tolist(), len(texts)]
+    return [texts.slice(start, stop - start) for start, stop in pairwise(cuts) if stop > start]
