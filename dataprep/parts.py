@@ -1,7 +1,7 @@
 """Part files: Parquet written atomically, batch by batch, with bytes that depend on nothing but the batches."""
 
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext, suppress
 from dataclasses import dataclass
 from types import TracebackType
 
@@ -75,11 +75,12 @@ class PartWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if kind is None:
-            if self._writer is None:
-                self._open()
-            assert self._writer is not None
-            self._writer.close()
+        if kind is None and self._writer is None:
+            self._open()
+        if self._writer is not None:
+            # after a failure too, while the doomed file is still open: a writer that is never closed closes itself late
+            with suppress(pa.ArrowException, OSError) if kind else nullcontext():
+                self._writer.close()
         self._stack.__exit__(kind, error, trace)
 
 

@@ -2,9 +2,9 @@
 
 Decisions:
 - Paths are plain strings; ``scheme://`` goes to fsspec (gs, s3, …), everything else is the local disk.
-- Locally a file is written under a temporary name in the same directory, flushed to disk and renamed. On an object
-  store the upload itself is atomic (one PUT, or a multipart upload completed at close), so the final name is opened
-  directly and the upload is discarded when the writer fails.
+- Locally a file is written under a temporary name in the same directory, flushed to disk and renamed. For an
+  object store it is written to a local temporary file and uploaded when it is whole: an upload (one PUT, or a multipart
+  upload completed at its end) is atomic, a half-written stream is not on every store.
 - Temporary names contain ``.tmp-``; nothing that lists a directory through this module ever sees them.
 """
 
@@ -12,6 +12,7 @@ import json
 import os
 import posixpath
 import shutil
+import tempfile
 import threading
 import uuid
 from collections.abc import Iterator
@@ -61,13 +62,11 @@ def open_read(path: str) -> IO[bytes]:
 def open_atomic(path: str) -> Iterator[IO[bytes]]:
     """A binary file that appears at ``path`` when the block ends well, and never when it does not."""
     if not is_local(path):
-        handle = fsspec.open(path, "wb").open()
-        try:
+        with tempfile.NamedTemporaryFile(prefix="corpusmill-") as handle:
             yield handle
-        except BaseException:
-            handle.discard() if hasattr(handle, "discard") else None
-            raise
-        handle.close()
+            handle.flush()
+            fs, inner = fsspec.url_to_fs(path)
+            fs.put_file(handle.name, inner)
         return
     target = local_path(path)
     os.makedirs(os.path.dirname(target) or ".", exist_ok=True)

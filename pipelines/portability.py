@@ -7,7 +7,6 @@ it), a coder that is neither Beam's nor ours, a function that only this process 
 
 import io
 import pickle
-import pickletools
 import re
 import sys
 from collections.abc import Iterator
@@ -139,14 +138,14 @@ def _check_function(where: str, function: Any, finding: Finding) -> None:
 
 
 def _modules(data: bytes) -> set[str]:
-    modules, strings = set(), []
-    for opcode, argument, _ in pickletools.genops(io.BytesIO(data)):
-        if opcode.name == "GLOBAL":
-            modules.add(str(argument).split(" ")[0])
-        elif opcode.name == "STACK_GLOBAL":
-            modules.update(strings[-2:-1])
-        elif isinstance(argument, str):
-            strings.append(argument)
+    modules: set[str] = set()
+
+    class Recorder(pickle.Unpickler):
+        def find_class(self, module: str, name: str) -> Any:
+            modules.add(module)
+            return super().find_class(module, name)
+
+    Recorder(io.BytesIO(data)).load()
     return modules
 
 

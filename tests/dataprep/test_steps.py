@@ -1,0 +1,63 @@
+"""One bad document never takes another with it."""
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dataprep.document import BatchBuilder
+from dataprep.steps import apply_steps
+from dataprep.tally import Tally
+
+
+class Picky:
+    """Adds a column, and raises on any batch that holds a text it does not like: as a parser would."""
+
+    name = "picky"
+
+    def __call__(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        if pc.any(pc.equal(batch["text"], "bad")).as_py():
+            raise ValueError("cannot parse\nthis")
+        return batch.append_column("picky.length", pc.utf8_length(batch["text"]))
+
+
+def _batch(texts):
+    builder = BatchBuilder("s")
+    for i, text in enumerate(texts):
+        builder.add(text, f"f#{i}")
+    return builder.finish()
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.sampled_from(["good", "fine", "bad"]), min_size=1, max_size=40))
+def test_exactly_the_bad_rows_are_quarantined_and_the_rest_keep_their_order(texts):
+    result, bad = apply_steps([Picky()], _batch(texts))
+    assert result["text"].to_pylist() == [t for t in texts if t != "bad"]
+    assert [row.locator for row in bad] == [f"f#{i}" for i, t in enumerate(texts) if t == "bad"]
+    assert all(row.step == "picky" and row.reason == "ValueError" and row.error == "cannot parse this" for row in bad)
+    if result.num_rows:
+        assert "picky.length" in result.schema.names
+
+
+def test_a_step_that_loses_rows_is_a_bug_and_says_so():
+    class Lossy:
+        name = "lossy"
+
+        def __call__(self, batch):
+            return batch.slice(1)
+
+    with pytest.raises(RuntimeError, match="lossy returned 1 rows for 2"):
+        apply_steps([Lossy()], _batch(["a", "b"]))
+
+
+def test_counts_that_do_not_add_up_are_refused():
+    tally = Tally()
+    tally.take(3, 30)
+    tally.keep(1, 10)
+    tally.remove("short", 1, 5)
+    with pytest.raises(RuntimeError, match="3 documents in, 2 out"):
+        tally.check("here")
+    tally.quarantine("crash")
+    tally.check("here")
+    assert Tally.total([tally, Tally.from_json(tally.to_json())]).to_json()["removed"] == {"short": [2, 10]}
