@@ -1,8 +1,8 @@
 """What each Unicode code point is, as one byte of flags: ``classes()[code_point] & SPACE`` and so on.
 
 Decisions:
-- Built from the interpreter's ``unicodedata`` (its version is ``UNICODE_VERSION``), so that a kernel's spaces and letters
-  are exactly those of ``str.isspace`` and ``str.isalpha`` in the same process.
+- Built from the interpreter's ``unicodedata`` (its version is ``UNICODE_VERSION``), so that a kernel's spaces and
+  letters are exactly those of ``str.isspace`` and ``str.isalpha`` in the same process.
 - Two properties that ``unicodedata`` lacks are given as ranges from the Unicode Character Database 14.0:
   ``Sentence_Terminal`` (PropList.txt), and the scripts that write no spaces between words.
 """
@@ -12,7 +12,8 @@ import unicodedata
 from functools import cache
 
 import numpy as np
-from numpy.typing import NDArray
+
+from dataprep.text.utf8 import Bytes
 
 UNICODE_VERSION = unicodedata.unidata_version
 
@@ -22,12 +23,12 @@ ALPHA = 4  # str.isalpha(): category L
 NUMBER = 8  # category N
 DIGIT = 16  # category Nd
 SINGLE = 32  # a letter of a script without spaces between words: a word of its own
-MARK = 64  # continues what it follows: category M, and Cf (joiners, direction marks, soft hyphen) but the zero-width space
+MARK = 64  # continues what it follows: category M, and Cf (joiners, soft hyphen, …) but the zero-width space
 TERMINAL = 128  # ends a sentence
 
 ZERO_WIDTH_SPACE = 0x200B
 
-# Han, Hiragana (ideographs: UAX #29 breaks around each), then the scripts whose line breaking needs a dictionary (UAX #14
+# Han, Hiragana (ideographs: UAX #29 breaks around each), then scripts whose lines need a dictionary to break (UAX #14,
 # class SA): Thai, Lao, Myanmar, Khmer, Tai Le, New Tai Lue, Tai Tham, Tai Viet, Ahom.
 NO_SPACE_SCRIPTS = (
     (0x3005, 0x3007), (0x3021, 0x3029), (0x3038, 0x303B), (0x3041, 0x309F), (0x3400, 0x4DBF), (0x4E00, 0x9FFF),
@@ -37,12 +38,13 @@ NO_SPACE_SCRIPTS = (
 )  # fmt: skip
 
 SENTENCE_TERMINAL = (
-    "0021 002E 003F 0589 061D-061F 06D4 0700-0702 07F9 0837 0839 083D-083E 0964-0965 104A-104B 1362 1367-1368 166E "
-    "1735-1736 1803 1809 1944-1945 1AA8-1AAB 1B5A-1B5B 1B5E-1B5F 1B7D-1B7E 1C3B-1C3C 1C7E-1C7F 203C-203D 2047-2049 2E2E "
-    "2E3C 2E53-2E54 3002 A4FF A60E-A60F A6F3 A6F7 A876-A877 A8CE-A8CF A92F A9C8-A9C9 AA5D-AA5F AAF0-AAF1 ABEB FE52 "
-    "FE56-FE57 FF01 FF0E FF1F FF61 10A56-10A57 10F55-10F59 10F86-10F89 11047-11048 110BE-110C1 11141-11143 111C5-111C6 "
-    "111CD 111DE-111DF 11238-11239 1123B-1123C 112A9 1144B-1144C 115C2-115C3 115C9-115D7 11641-11642 1173C-1173E 11944 "
-    "11946 11A42-11A43 11A9B-11A9C 11C41-11C42 11EF7-11EF8 16A6E-16A6F 16AF5 16B37-16B38 16B44 16E98 1BC9F 1DA88"
+    "0021 002E 003F 0589 061D-061F 06D4 0700-0702 07F9 0837 0839 083D-083E 0964-0965 104A-104B 1362 1367-1368 "
+    "166E 1735-1736 1803 1809 1944-1945 1AA8-1AAB 1B5A-1B5B 1B5E-1B5F 1B7D-1B7E 1C3B-1C3C 1C7E-1C7F 203C-203D "
+    "2047-2049 2E2E 2E3C 2E53-2E54 3002 A4FF A60E-A60F A6F3 A6F7 A876-A877 A8CE-A8CF A92F A9C8-A9C9 AA5D-AA5F "
+    "AAF0-AAF1 ABEB FE52 FE56-FE57 FF01 FF0E FF1F FF61 10A56-10A57 10F55-10F59 10F86-10F89 11047-11048 "
+    "110BE-110C1 11141-11143 111C5-111C6 111CD 111DE-111DF 11238-11239 1123B-1123C 112A9 1144B-1144C 115C2-115C3 "
+    "115C9-115D7 11641-11642 1173C-1173E 11944 11946 11A42-11A43 11A9B-11A9C 11C41-11C42 11EF7-11EF8 16A6E-16A6F "
+    "16AF5 16B37-16B38 16B44 16E98 1BC9F 1DA88"
 )
 
 
@@ -56,7 +58,7 @@ def terminal_code_points() -> frozenset[int]:
 
 
 @cache
-def classes() -> NDArray[np.uint8]:
+def classes() -> Bytes:
     """uint8[0x110000], the flags of each code point. Built once per process (about 0.3 s)."""
     category = unicodedata.category
     flags = {

@@ -4,16 +4,26 @@ Decisions:
 - One hash table a document, sized for it, so that a usual document's table stays in the first-level cache. A slot holds
   only the position of a key's first occurrence; keys are looked up by position.
 - Pieces are compared by their 64-bit hash (see `utf8`), not byte by byte.
-- The definitions are datatrove's reading of Rae et al. 2021 (arXiv 2112.11446, table A1): a duplicate is a second or later
-  occurrence, lengths are code points, the most frequent n-gram is the first seen among equals and may occur once.
+- The definitions are datatrove's reading of Rae et al. 2021 (arXiv 2112.11446, table A1): a duplicate is a second or
+  later occurrence, lengths are code points, the most frequent n-gram is the first seen among equals and may occur once.
 """
 
 import numpy as np
 from numba import njit
-from numpy.typing import NDArray
 
 from dataprep.text.spans import Spans
-from dataprep.text.utf8 import BASE, SPACE_BYTE, Utf8, count_code_points, extend_hash, power
+from dataprep.text.utf8 import (
+    BASE,
+    SPACE_BYTE,
+    Bytes,
+    Hashes,
+    Ints,
+    Longs,
+    Utf8,
+    count_code_points,
+    extend_hash,
+    power,
+)
 from dataprep.text.words import Words
 
 _MIX = np.uint64(0xBF58476D1CE4E5B9)
@@ -21,12 +31,12 @@ _HALF = np.uint64(32)
 _POWERS = np.array([pow(int(BASE), k, 1 << 64) for k in range(256)], np.uint64)
 
 
-def duplicate_spans(text: Utf8, spans: Spans) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def duplicate_spans(text: Utf8, spans: Spans) -> tuple[Longs, Longs]:
     """Per document: how many spans equal an earlier span of the document, and the code points in those."""
     return _duplicate_spans(text.values, spans.offsets, spans.starts, spans.ends)
 
 
-def top_ngrams(words: Words, sizes: tuple[int, ...]) -> NDArray[np.int64]:
+def top_ngrams(words: Words, sizes: tuple[int, ...]) -> Longs:
     """int64 (sizes, documents): code points of the most frequent n-gram (words joined by one space) times its count.
 
     Among equally frequent n-grams the one seen first counts. 0 where a document has fewer than n words.
@@ -34,7 +44,7 @@ def top_ngrams(words: Words, sizes: tuple[int, ...]) -> NDArray[np.int64]:
     return _top_ngrams(words.offsets, words.sizes, words.chars, words.hashes, np.array(sizes, np.int64))
 
 
-def repeated_ngrams(words: Words, sizes: tuple[int, ...]) -> NDArray[np.int64]:
+def repeated_ngrams(words: Words, sizes: tuple[int, ...]) -> Longs:
     """int64 (sizes, documents): code points covered by n-grams that were seen before, without counting any word twice.
 
     Scans from the left; an n-gram seen before adds its length (without spaces) and the scan jumps behind it, any other
@@ -44,7 +54,7 @@ def repeated_ngrams(words: Words, sizes: tuple[int, ...]) -> NDArray[np.int64]:
 
 
 @njit(nogil=True, cache=True)
-def _slots_for(offsets):
+def _slots_for(offsets: Longs) -> int:
     """Room for the largest document's table."""
     largest = 0
     for d in range(len(offsets) - 1):
@@ -53,7 +63,7 @@ def _slots_for(offsets):
 
 
 @njit(nogil=True, cache=True)
-def _table_size(keys):
+def _table_size(keys: int) -> int:
     size = 16
     while size < 2 * keys:
         size *= 2
@@ -61,7 +71,7 @@ def _table_size(keys):
 
 
 @njit(nogil=True, cache=True, inline="always")
-def _find(slots, mask, keys, i):
+def _find(slots: Ints, mask: int, keys: Hashes, i: int) -> int:
     """The first position with the key of position ``i``; -1 if ``i`` is the first, which is then remembered."""
     key = keys[i]
     mixed = key * _MIX
@@ -77,7 +87,7 @@ def _find(slots, mask, keys, i):
 
 
 @njit(nogil=True, cache=True)
-def _duplicate_spans(values, offsets, starts, ends):
+def _duplicate_spans(values: Bytes, offsets: Longs, starts: Longs, ends: Longs) -> tuple[Longs, Longs]:
     documents = len(offsets) - 1
     counts = np.zeros(documents, np.int64)
     chars = np.zeros(documents, np.int64)
@@ -99,7 +109,9 @@ def _duplicate_spans(values, offsets, starts, ends):
 
 
 @njit(nogil=True, cache=True)
-def _load_document(first, n, sizes, chars, hashes, powers, ends, keys):
+def _load_document(
+    first: int, n: int, sizes: Ints, chars: Ints, hashes: Hashes, powers: Hashes, ends: Longs, keys: Hashes
+) -> None:
     """Fill the scratch arrays for one document: powers and running lengths of its words, and its 1-grams as keys."""
     total = 0
     ends[0] = 0
@@ -112,7 +124,7 @@ def _load_document(first, n, sizes, chars, hashes, powers, ends, keys):
 
 
 @njit(nogil=True, cache=True)
-def _top_ngrams(offsets, sizes, chars, hashes, lengths):
+def _top_ngrams(offsets: Longs, sizes: Ints, chars: Ints, hashes: Hashes, lengths: Longs) -> Longs:
     documents = len(offsets) - 1
     result = np.zeros((len(lengths), documents), np.int64)
     room = _slots_for(offsets)
@@ -153,7 +165,7 @@ def _top_ngrams(offsets, sizes, chars, hashes, lengths):
 
 
 @njit(nogil=True, cache=True)
-def _repeated_ngrams(offsets, sizes, chars, hashes, lengths):
+def _repeated_ngrams(offsets: Longs, sizes: Ints, chars: Ints, hashes: Hashes, lengths: Longs) -> Longs:
     documents = len(offsets) - 1
     result = np.zeros((len(lengths), documents), np.int64)
     room = _slots_for(offsets)

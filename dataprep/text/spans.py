@@ -15,22 +15,25 @@ from dataclasses import dataclass
 
 import numpy as np
 from numba import njit
-from numpy.typing import NDArray
 
 from dataprep.text.classes import SPACE, classes
-from dataprep.text.utf8 import Utf8, decode
+from dataprep.text.utf8 import Bytes, Longs, Utf8, decode
 
 NEWLINE = 0x0A
 RETURN = 0x0D
 
+# bytes with which a line break of str.splitlines may begin
+_BREAKS = np.zeros(256, np.uint8)
+_BREAKS[[0x0A, 0x0B, 0x0C, 0x0D, 0x1C, 0x1D, 0x1E, 0xC2, 0xE2]] = 1
+
 
 @dataclass(frozen=True)
 class Spans:
-    """Pieces of each document, in order: those of document d are ``offsets[d]`` to ``offsets[d + 1]``; bytes start to end."""
+    """Pieces of each document, in order: those of document d are ``offsets[d]`` to ``offsets[d + 1]``."""
 
-    offsets: NDArray[np.int64]
-    starts: NDArray[np.int64]
-    ends: NDArray[np.int64]
+    offsets: Longs
+    starts: Longs  # bytes, in the column's values
+    ends: Longs
 
 
 def newline_lines(text: Utf8) -> Spans:
@@ -55,7 +58,9 @@ def python_lines(text: Utf8) -> Spans:
 
 
 @njit(nogil=True, cache=True)
-def _split_newlines(values, offsets, firsts, lasts, least, each):
+def _split_newlines(
+    values: Bytes, offsets: Longs, firsts: Longs, lasts: Longs, least: int, each: bool
+) -> tuple[Longs, Longs, Longs]:
     # separators: every newline (each), or every maximal run of at least `least` newlines
     documents = len(offsets) - 1
     capacity = documents
@@ -89,31 +94,12 @@ def _split_newlines(values, offsets, firsts, lasts, least, each):
     return span_offsets, starts[:count], ends[:count]
 
 
-@njit(nogil=True, cache=True, inline="always")
-def _line_break(values, i, end):
-    """Bytes of the line break at byte ``i``, 0 if there is none."""
-    byte = values[i]
-    if byte > RETURN:
-        if byte < 0x80:
-            return 1 if 0x1C <= byte <= 0x1E else 0
-        if byte == 0xC2:
-            return 2 if i + 1 < end and values[i + 1] == 0x85 else 0
-        if byte == 0xE2 and i + 2 < end and values[i + 1] == 0x80:
-            return 3 if values[i + 2] == 0xA8 or values[i + 2] == 0xA9 else 0
-        return 0
-    if byte == RETURN and i + 1 < end and values[i + 1] == NEWLINE:
-        return 2
-    return 1 if byte >= NEWLINE else 0
-
-
 @njit(nogil=True, cache=True)
-def _splitlines(values, offsets):
+def _splitlines(values: Bytes, offsets: Longs) -> tuple[Longs, Longs, Longs]:
     documents = len(offsets) - 1
-    capacity = 0
-    for d in range(documents):
-        for i in range(offsets[d], offsets[d + 1]):
-            capacity += _line_break(values, i, offsets[d + 1]) > 0
-        capacity += 1
+    capacity = documents
+    for i in range(offsets[0], offsets[documents]):
+        capacity += _BREAKS[values[i]]
     span_offsets = np.zeros(documents + 1, np.int64)
     starts = np.empty(capacity, np.int64)
     ends = np.empty(capacity, np.int64)
@@ -123,13 +109,29 @@ def _splitlines(values, offsets):
         end = offsets[d + 1]
         start = i
         while i < end:
-            size = _line_break(values, i, end)
-            if size:
-                starts[count] = start
-                ends[count] = i
-                count += 1
-                start = i + size
-            i += max(size, 1)
+            byte = values[i]
+            if not _BREAKS[byte]:
+                i += 1
+                continue
+            size = 1
+            if byte == RETURN:
+                if i + 1 < end and values[i + 1] == NEWLINE:
+                    size = 2
+            elif byte == 0xC2:  # U+0085
+                if i + 1 >= end or values[i + 1] != 0x85:
+                    i += 1
+                    continue
+                size = 2
+            elif byte == 0xE2:  # U+2028, U+2029
+                if i + 2 >= end or values[i + 1] != 0x80 or values[i + 2] & 0xFE != 0xA8:
+                    i += 1
+                    continue
+                size = 3
+            starts[count] = start
+            ends[count] = i
+            count += 1
+            i += size
+            start = i
         if start < end:
             starts[count] = start
             ends[count] = end
@@ -139,7 +141,7 @@ def _splitlines(values, offsets):
 
 
 @njit(nogil=True, cache=True, inline="always")
-def skip_spaces(values, start, end, table):
+def skip_spaces(values: Bytes, start: int, end: int, table: Bytes) -> int:
     """The first byte at or after ``start`` that begins no white space; ``end`` if there is none."""
     while start < end:
         code, size = decode(values, start, end)
@@ -150,7 +152,7 @@ def skip_spaces(values, start, end, table):
 
 
 @njit(nogil=True, cache=True, inline="always")
-def last_character(values, start, end):
+def last_character(values: Bytes, start: int, end: int) -> int:
     """The first byte of the last code point in ``values[start:end]``, which must not be empty."""
     i = end - 1
     while i > start and (values[i] & 0xC0) == 0x80:
@@ -159,7 +161,7 @@ def last_character(values, start, end):
 
 
 @njit(nogil=True, cache=True, inline="always")
-def drop_spaces(values, start, end, table):
+def drop_spaces(values: Bytes, start: int, end: int, table: Bytes) -> int:
     """The end of ``values[start:end]`` without the white space it ends in."""
     while end > start:
         i = last_character(values, start, end)
@@ -170,7 +172,7 @@ def drop_spaces(values, start, end, table):
 
 
 @njit(nogil=True, cache=True)
-def _strip(values, offsets, table):
+def _strip(values: Bytes, offsets: Longs, table: Bytes) -> tuple[Longs, Longs]:
     documents = len(offsets) - 1
     starts = np.empty(documents, np.int64)
     ends = np.empty(documents, np.int64)

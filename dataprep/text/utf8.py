@@ -3,8 +3,7 @@
 Decisions:
 - Kernels take ``values`` (uint8, the UTF-8 bytes of the column) and ``offsets`` (int64, one more than documents), so a
   slice of a batch costs nothing and no document becomes a Python object.
-- A piece of text is identified by the polynomial hash ``sum((byte + 1) * BASE**k)`` modulo 2**64. It is a function of the
-  bytes alone and composes: ``hash(a + b) = hash(a) * BASE**len(b) + hash(b)``, so the hash of an n-gram comes from the
+- A piece of text is identified by the polynomial hash ``sum((byte + 1) * BASE**k)`` modulo 2**64. It composes: ``hash(a + b) = hash(a) * BASE**len(b) + hash(b)``, so the hash of an n-gram comes from the
   hashes of its words, with or without spaces between them. Two given pieces collide with odds of about 2**-60; in a
   document of a million words one false repeat is expected in about two million such documents. (Text built on purpose,
   as the Thue-Morse sequence, can collide.)
@@ -12,11 +11,18 @@ Decisions:
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 from numba import njit
 from numpy.typing import NDArray
+
+# what kernels take; numba does not read annotations
+Bytes = NDArray[np.uint8]
+Ints = NDArray[np.int32]
+Longs = NDArray[np.int64]
+Hashes = NDArray[np.uint64]
 
 BASE = np.uint64(0x9E3779B97F4A7C15)
 ONE = np.uint64(1)
@@ -28,12 +34,12 @@ REPLACEMENT = 0xFFFD
 class Utf8:
     """The buffers of one text column: ``values`` uint8 (read-only), ``offsets`` int64 of documents + 1."""
 
-    values: NDArray[np.uint8]
-    offsets: NDArray[np.int64]
+    values: Bytes
+    offsets: Longs
 
     @classmethod
     def of(cls, column: pa.Array) -> "Utf8":
-        """Zero-copy over ``column`` (string or large_string, sliced or not). Raises ``ValueError`` on nulls, ``TypeError``."""
+        """Over ``column`` (string or large_string, sliced or not), copying only offsets. ``ValueError`` on nulls."""
         if pa.types.is_large_string(column.type):
             width: type[np.signedinteger] = np.int64
         elif pa.types.is_string(column.type):
@@ -54,7 +60,7 @@ class Utf8:
         return len(self.offsets) - 1
 
 
-def _frozen(values: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def _frozen(values: Bytes) -> NDArray[np.uint8]:
     # one mutability, so that numba compiles each kernel once
     view = values.view()
     view.flags.writeable = False
@@ -62,7 +68,7 @@ def _frozen(values: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 @njit(nogil=True, cache=True, inline="always")
-def decode(values, i, end):
+def decode(values: Bytes, i: int, end: int) -> tuple[Any, int]:
     """The code point at byte ``i`` and its length in bytes. Bytes that are not UTF-8 count as U+FFFD, one byte long."""
     lead = np.int64(values[i])
     if lead < 0x80:
@@ -83,7 +89,7 @@ def decode(values, i, end):
 
 
 @njit(nogil=True, cache=True, inline="always")
-def extend_hash(hashed, values, start, end):
+def extend_hash(hashed: np.uint64, values: Bytes, start: int, end: int) -> np.uint64:
     """The hash of a piece followed by ``values[start:end]``, from the piece's hash."""
     for i in range(start, end):
         hashed = hashed * BASE + (np.uint64(values[i]) + ONE)
@@ -91,7 +97,7 @@ def extend_hash(hashed, values, start, end):
 
 
 @njit(nogil=True, cache=True)
-def power(exponent):
+def power(exponent: int) -> np.uint64:
     """``BASE ** exponent`` modulo 2**64."""
     result = ONE
     factor = BASE
@@ -104,7 +110,7 @@ def power(exponent):
 
 
 @njit(nogil=True, cache=True, inline="always")
-def count_code_points(values, start, end):
+def count_code_points(values: Bytes, start: int, end: int) -> int:
     """Code points in ``values[start:end]``: bytes that do not continue a character."""
     count = 0
     for i in range(start, end):
@@ -113,7 +119,7 @@ def count_code_points(values, start, end):
 
 
 @njit(nogil=True, cache=True)
-def code_points(values, offsets):
+def code_points(values: Bytes, offsets: Longs) -> Longs:
     """int64 per document: the length of its text in Unicode code points."""
     result = np.empty(len(offsets) - 1, np.int64)
     for d in range(len(offsets) - 1):
@@ -122,7 +128,7 @@ def code_points(values, offsets):
 
 
 @njit(nogil=True, cache=True)
-def count_text(values, offsets, pattern):
+def count_text(values: Bytes, offsets: Longs, pattern: Bytes) -> Longs:
     """int64 per document: occurrences of the bytes ``pattern`` that do not overlap, as ``str.count``."""
     result = np.zeros(len(offsets) - 1, np.int64)
     size = len(pattern)

@@ -1,6 +1,6 @@
 """One batch's text and everything computed from it, each computed once, when first asked for.
 
-``text_of(batch)`` is what a signal calls. Several signals run over the same batch one after the other, as separate steps;
+``text_of(batch)`` is what a signal calls. Several signals run over one batch one after the other, as separate steps;
 each thread remembers the view of the last text column it saw, so they share words and lines without knowing each other.
 """
 
@@ -9,11 +9,10 @@ from functools import cached_property
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
 from dataprep.text import spans, utf8, words
 from dataprep.text.spans import Spans
-from dataprep.text.utf8 import Utf8
+from dataprep.text.utf8 import Longs, Utf8
 from dataprep.text.words import Words
 
 
@@ -29,7 +28,7 @@ class Text:
         return self.utf8.documents
 
     @cached_property
-    def code_points(self) -> NDArray[np.int64]:
+    def code_points(self) -> Longs:
         return utf8.code_points(self.utf8.values, self.utf8.offsets)
 
     @cached_property
@@ -52,7 +51,7 @@ class Text:
     def paragraphs(self) -> Spans:
         return spans.paragraphs(self.utf8)
 
-    def count(self, pattern: str) -> NDArray[np.int64]:
+    def count(self, pattern: str) -> Longs:
         """``text.count(pattern)`` of every document."""
         if not pattern:
             raise ValueError("the pattern to count is empty")

@@ -1,28 +1,28 @@
 """Word segmentation: the default definition of a word, for all languages, without a model or a dictionary.
 
-A word is one of three things, and every character that is not white space (``str.isspace``) belongs to exactly one word:
+A word is one of three things, and every character that is not white space (``str.isspace``) is in exactly one word:
 
 1. *A word in the usual sense*: a maximal run of letters, marks, numbers and connectors (``_``), together with
    - format characters (joiners, soft hyphens) inside or after it,
    - an apostrophe ``'`` or ``’`` between two of its characters: ``don't``, ``l’homme``,
    - a ``.`` or ``,`` between two decimal digits: ``3.14``, ``1,000``.
    Hyphens divide: ``state-of-the-art`` is four words and three symbols.
-2. *One letter of a script written without spaces* (Han, Hiragana, Thai, Lao, Khmer, Myanmar, …; `classes.NO_SPACE_SCRIPTS`)
-   with the marks that follow it. Katakana and Hangul form runs as in 1.
+2. *One letter of a script written without spaces* (Han, Hiragana, Thai, Lao, Khmer, Myanmar, …: see
+   `classes.NO_SPACE_SCRIPTS`) with the marks that follow it. Katakana and Hangul form runs as in 1.
 3. *A symbol run*: a maximal run of anything else: ``...``, ``),``, an emoji sequence, a zero-width space.
 
-This is the word boundary idea of Unicode's UAX #29 made smaller: no exceptions for Hebrew, no ``:`` or ``·`` inside words,
-runs of symbols stay together. Other definitions (spaCy's for the ``@datatrove`` rule sets) produce the same ``Words``.
+This is the idea of Unicode's word boundaries (UAX #29) made smaller: no exceptions for Hebrew, no ``:`` or ``·`` inside
+words, runs of symbols stay together. Another definition of words need only produce the same ``Words``.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numba import njit
-from numpy.typing import NDArray
 
 from dataprep.text.classes import ALPHA, DIGIT, MARK, NUMBER, SINGLE, SPACE, WORD, classes
-from dataprep.text.utf8 import Utf8, decode, extend_hash
+from dataprep.text.utf8 import BASE, ONE, Bytes, Hashes, Ints, Longs, Utf8, decode, extend_hash
 
 HAS_ALPHA = 1  # a character for which str.isalpha() is true
 HAS_CONTENT = 2  # a letter or a number: what "non-symbol word" means
@@ -34,12 +34,12 @@ APOSTROPHE, RIGHT_QUOTE, FULL_STOP, COMMA = 0x27, 0x2019, 0x2E, 0x2C
 class Words:
     """The words of all documents of a batch, in order. ``documents + 1`` offsets, then one entry a word each."""
 
-    offsets: NDArray[np.int64]  # words of document d: offsets[d] to offsets[d + 1]
-    starts: NDArray[np.int64]  # first byte, in the column's values
-    sizes: NDArray[np.int32]  # bytes
-    chars: NDArray[np.int32]  # code points
-    hashes: NDArray[np.uint64]  # see `utf8`
-    flags: NDArray[np.uint8]  # HAS_ALPHA, HAS_CONTENT
+    offsets: Longs  # words of document d: offsets[d] to offsets[d + 1]
+    starts: Longs  # first byte, in the column's values
+    sizes: Ints  # bytes
+    chars: Ints  # code points
+    hashes: Hashes  # see `utf8`
+    flags: Bytes  # HAS_ALPHA, HAS_CONTENT
 
     def __len__(self) -> int:
         return len(self.starts)
@@ -47,30 +47,38 @@ class Words:
 
 def segment(text: Utf8) -> Words:
     """The words of every document, as this module defines them."""
-    return Words(*_segment(text.values, text.offsets, classes()))
-
-
-@njit(nogil=True, cache=True)
-def _grown(array, size):
-    larger = np.empty(size, array.dtype)
-    larger[: len(array)] = array
-    return larger
-
-
-@njit(nogil=True, cache=True)
-def _segment(values, offsets, table):
-    documents = len(offsets) - 1
     # English has a word every 5 bytes, Chinese one every 3
-    capacity = (offsets[documents] - offsets[0]) // 5 + 64
-    word_offsets = np.zeros(documents + 1, np.int64)
-    starts = np.empty(capacity, np.int64)
-    sizes = np.empty(capacity, np.int32)
-    chars = np.empty(capacity, np.int32)
-    hashes = np.empty(capacity, np.uint64)
-    flags = np.empty(capacity, np.uint8)
-    count = 0
-    for d in range(documents):
-        i = offsets[d]
+    room = int(text.offsets[-1] - text.offsets[0]) // 5 + 64
+    offsets = np.zeros(text.documents + 1, np.int64)
+    columns: list[Any] = [np.empty(room, kind) for kind in (np.int64, np.int32, np.int32, np.uint64, np.uint8)]
+    document, byte, count = 0, text.offsets[0], 0
+    while True:
+        document, byte, count = _fill(text.values, text.offsets, classes(), document, byte, count, offsets, *columns)
+        if document == text.documents:
+            return Words(offsets, *(column[:count] for column in columns))
+        room *= 2
+        columns = [np.concatenate([column, np.empty(room - len(column), column.dtype)]) for column in columns]
+
+
+@njit(nogil=True, cache=True)
+def _fill(
+    values: Bytes,
+    offsets: Longs,
+    table: Bytes,
+    d: int,
+    i: int,
+    count: int,
+    word_offsets: Longs,
+    starts: Longs,
+    sizes: Ints,
+    chars: Ints,
+    hashes: Hashes,
+    flags: Bytes,
+) -> tuple[int, int, int]:
+    """Append the words from byte ``i`` of document ``d`` on; returns where it stopped (the end, or arrays full)."""
+    documents = len(offsets) - 1
+    room = len(starts)
+    while d < documents:
         end = offsets[d + 1]
         while i < end:
             code, size = decode(values, i, end)
@@ -78,6 +86,8 @@ def _segment(values, offsets, table):
             if kind & SPACE:
                 i += size
                 continue
+            if count == room:
+                return d, i, count
             start = i
             seen = kind
             length = 1
@@ -95,14 +105,22 @@ def _segment(values, offsets, table):
             elif kind & WORD:
                 before = kind
                 while i < end:
+                    byte = values[i]
+                    if byte < 0x80 and table[byte] & WORD:  # most text, most of the time
+                        before = table[byte]
+                        seen |= before
+                        length += 1
+                        hashed = hashed * BASE + (np.uint64(byte) + ONE)
+                        i += 1
+                        continue
                     code, size = decode(values, i, end)
                     kind = table[code]
                     if not (kind & (WORD | MARK)) or kind & SINGLE:
-                        if i + size >= end:
+                        if kind & SPACE or i + size >= end:
                             break
-                        if code == APOSTROPHE or code == RIGHT_QUOTE:
+                        if code in (APOSTROPHE, RIGHT_QUOTE):
                             wanted = WORD
-                        elif (code == FULL_STOP or code == COMMA) and before & DIGIT:
+                        elif code in (FULL_STOP, COMMA) and before & DIGIT:
                             wanted = DIGIT
                         else:
                             break
@@ -123,18 +141,12 @@ def _segment(values, offsets, table):
                     length += 1
                     hashed = extend_hash(hashed, values, i, i + size)
                     i += size
-            if count == capacity:
-                capacity *= 2
-                starts = _grown(starts, capacity)
-                sizes = _grown(sizes, capacity)
-                chars = _grown(chars, capacity)
-                hashes = _grown(hashes, capacity)
-                flags = _grown(flags, capacity)
             starts[count] = start
             sizes[count] = i - start
             chars[count] = length
             hashes[count] = hashed
             flags[count] = (HAS_ALPHA if seen & ALPHA else 0) | (HAS_CONTENT if seen & (ALPHA | NUMBER) else 0)
             count += 1
-        word_offsets[d + 1] = count
-    return word_offsets, starts[:count], sizes[:count], chars[:count], hashes[:count], flags[:count]
+        d += 1
+        word_offsets[d] = count
+    return d, i, count
