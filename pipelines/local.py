@@ -71,3 +71,10 @@ def _watch_workers() -> None:
         self.worker_thread.start()
 
     worker_handlers.SubprocessSdkWorkerHandler.start_worker = start_worker
+
+
+def last_line(error: Exception) -> str:
+    """The line of a failure that says what went wrong: Beam hands a worker's traceback over as text."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    tail = [line for line in lines if not line.startswith(("File ", "Traceback", "During handling"))]
+    return tail[-1] if tail else type(error).__name__

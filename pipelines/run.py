@@ -33,7 +33,7 @@ from pipelines.batches import Split  # noqa: E402
 from pipelines.clean import CleanStage  # noqa: E402
 from pipelines.crawl import CrawlStage  # noqa: E402
 from pipelines.documents import DocumentsStage  # noqa: E402
-from pipelines.local import in_process_runner, worker_runner  # noqa: E402
+from pipelines.local import in_process_runner, last_line, worker_runner  # noqa: E402
 from pipelines.stage import MANIFEST, RUNNING, Build, Stage, fingerprint  # noqa: E402
 from pipelines.tokens import ShardsStage, TokenizerStage  # noqa: E402
 from pipelines.unique import UniqueStage  # noqa: E402
@@ -108,7 +108,7 @@ class Driver:
         self.emit("phase", stage=stage.name, phase=phase, splits=len(splits), bytes=sum(s.size for s in splits))
         options = PipelineOptions(self.job.beam_args)
         # dealt out round-robin beforehand, so neighbours of like cost must not all land on one worker
-        dealt = sorted(splits, key=lambda split: xxhash.xxh3_64_intdigest(split.name))
+        dealt = sorted(splits, key=lambda split: xxhash.xxh3_64_intdigest(split.name.encode()))
         pipeline = beam.Pipeline(runner=self._runner(options), options=options)
         build(pipeline | f"{stage.name}: splits" >> beam.Create(dealt).with_output_types(Split))
         pipeline.run().wait_until_finish()
@@ -172,13 +172,6 @@ def main(arguments: Sequence[str]) -> int:
 
 def _emit_error(message: str) -> None:
     print(json.dumps({"event": "error", "message": message}), flush=True)
-
-
-def last_line(error: Exception) -> str:
-    """The line of a failure that says what went wrong: Beam hands a worker's traceback over as text."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    tail = [line for line in lines if not line.startswith(("File ", "Traceback", "During handling"))]
-    return tail[-1] if tail else type(error).__name__
 
 
 def to_json(job: Job) -> dict[str, Any]:

@@ -1,0 +1,151 @@
+"""Splits, receipts and the partition shuffle on a real Beam runner."""
+
+import subprocess
+import sys
+
+import apache_beam as beam
+import pyarrow as pa
+import pytest
+from apache_beam.options.pipeline_options import PipelineOptions
+
+from dataprep import storage
+from dataprep.parts import Quarantined
+from pipelines.batches import RecordBatchCoder, Split, SplitCoder
+from pipelines.local import WORKER_KILLED, in_process_runner, last_line, worker_runner
+from pipelines.receipts import Receipt, read_receipts
+from pipelines.shuffle import Each, PartitionShuffle
+from tests.pipelines.tasks import Count, Fail, Words, Write
+
+TEXTS = ["the cat and the dog", "a dog", "the end", "", "cat cat cat", "zebra"]
+
+
+def splits(texts=TEXTS):
+    return [Split.of(i, len(text), {"text": text}) for i, text in enumerate(texts)]
+
+
+def run(directory, runner, kind="files", items=None):
+    pipeline = beam.Pipeline(runner=runner, options=PipelineOptions([]))
+    (
+        pipeline
+        | beam.Create(items or splits()).with_output_types(Split)
+        | Each("write", directory, Write(directory))
+        | PartitionShuffle("count", directory, Words(3), Count(directory), kind)
+    )
+    pipeline.run().wait_until_finish()
+
+
+def data(directory):
+    files = storage.list_files(directory, recursive=True)
+    return {
+        f.path.removeprefix(directory): storage.read_bytes(f.path)
+        for f in files
+        if "/_receipts/" not in f.path and "/_work/" not in f.path
+    }
+
+
+@pytest.fixture(scope="module")
+def expected(tmp_path_factory):
+    directory = str(tmp_path_factory.mktemp("expected"))
+    run(directory, in_process_runner())
+    found = data(directory)
+    assert sum(name.startswith("/kept/part-") for name in found) == len(TEXTS)
+    assert b'"CAT": 4' in b"".join(found.values())
+    return found
+
+
+@pytest.mark.parametrize("kind", ["files", "beam"])
+def test_bundles_run_twice_give_the_same_directory(tmp_path, expected, kind):
+    run(str(tmp_path), in_process_runner(bundle_repeat=2), kind)
+    assert data(str(tmp_path)) == expected
+
+
+@pytest.mark.parametrize("kind", ["files", "beam"])
+def test_lazily_fetched_groups_give_the_same_directory(tmp_path, expected, kind):
+    run(str(tmp_path), in_process_runner(use_state_iterables=True), kind)
+    assert data(str(tmp_path)) == expected
+
+
+@pytest.mark.parametrize(("workers", "kind"), [(1, "files"), (2, "files"), (4, "files"), (2, "beam")])
+def test_worker_processes_over_the_fn_api_give_the_same_directory(tmp_path, expected, workers, kind):
+    log = str(tmp_path / "log")
+    out = str(tmp_path / "out")
+    run(out, worker_runner(workers, PipelineOptions([]), log), kind)
+    assert data(out) == expected
+
+
+def test_a_split_with_a_receipt_is_not_run_again_and_one_without_is(tmp_path, expected):
+    out = str(tmp_path)
+    run(out, in_process_runner())
+    storage.remove_file(f"{out}/_receipts/write/00002.json")
+    storage.remove_file(f"{out}/kept/part-00002.txt")
+    storage.remove_file(f"{out}/kept/part-00003.txt")  # its receipt is there: whoever removes the file must say so
+    run(out, in_process_runner())
+    missing = {name for name in expected if name not in data(out)}
+    assert missing == {"/kept/part-00003.txt"}
+
+
+def test_receipts_say_what_each_split_did(tmp_path):
+    run(str(tmp_path), in_process_runner())
+    receipts = read_receipts(str(tmp_path), "write")
+    assert [r["index"] for r in receipts] == list(range(len(TEXTS)))
+    assert sum(r["tally"]["characters_in"] for r in receipts) == sum(map(len, TEXTS))
+    assert all(r["extra"] == {"runs": 1} for r in receipts)
+
+
+def test_a_receipt_with_counts_that_do_not_add_up_is_never_written(tmp_path):
+    receipt = Receipt(str(tmp_path), "p", 0, 0)
+    receipt.tally.take(2)
+    receipt.quarantine(Quarantined("web", "a#0", "reader", "truncated", "cut"))
+    with pytest.raises(RuntimeError, match="2 documents in, 1 out"):
+        receipt.commit(None)
+    assert read_receipts(str(tmp_path), "p") == []
+
+
+def test_the_users_error_is_the_last_line_of_what_beam_reports(tmp_path):
+    pipeline = beam.Pipeline(runner=in_process_runner(), options=PipelineOptions([]))
+    pipeline | beam.Create(splits()).with_output_types(Split) | Each("fail", str(tmp_path), Fail())
+    with pytest.raises(Exception, match="split") as caught:
+        pipeline.run().wait_until_finish()
+    assert "the file of split" in last_line(caught.value)
+
+
+def test_a_killed_worker_ends_the_run_and_the_next_run_completes(tmp_path):
+    script = f"""
+import apache_beam as beam
+from apache_beam.options.pipeline_options import PipelineOptions
+from pipelines.batches import Split
+from pipelines.local import worker_runner
+from pipelines.shuffle import Each
+from tests.pipelines.tasks import KillOnce
+out = {str(tmp_path)!r}
+pipeline = beam.Pipeline(runner=worker_runner(2, PipelineOptions([]), out + "/log"), options=PipelineOptions([]))
+items = [Split.of(i, 1, {{}}) for i in range(4)]
+pipeline | beam.Create(items).with_output_types(Split) | Each("kill", out, KillOnce(out + "/flag"))
+pipeline.run().wait_until_finish()
+"""
+    first = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60)
+    assert first.returncode == WORKER_KILLED, first.stderr
+    assert "was killed" in first.stderr
+    second = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60)
+    assert second.returncode == 0, second.stderr
+    assert len(read_receipts(str(tmp_path), "kill")) == 4
+
+
+def test_a_slice_crosses_an_edge_as_its_own_rows_only():
+    batch = pa.RecordBatch.from_pydict({"x": pa.array(["y" * 1000] * 4000, pa.large_string())})
+    coder = RecordBatchCoder()
+    encoded = coder.encode(batch.slice(100, 5))
+    assert len(encoded) < 10_000
+    assert coder.decode(encoded).equals(batch.slice(100, 5))
+
+
+def test_sizes_are_estimated_without_encoding(tmp_path, monkeypatch):
+    monkeypatch.setattr(RecordBatchCoder, "encode", lambda *_: pytest.fail("encoded to be measured"))
+    batch = pa.RecordBatch.from_pydict({"x": [1, 2, 3]})
+    assert RecordBatchCoder().estimate_size(batch) == batch.nbytes
+
+
+def test_a_split_survives_its_coder():
+    split = Split.of(7, 123, {"b": ["ü"], "a": None})
+    assert SplitCoder().decode(SplitCoder().encode(split)) == split
+    assert split.load() == {"a": None, "b": ["ü"]}
