@@ -1,0 +1,77 @@
+"""The same algorithms in plain Python: what the kernels must equal."""
+
+import re
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+
+import xxhash
+from datasketch import MinHash
+
+
+def words(text: str) -> list[str]:
+    """``words-1``."""
+    return re.findall(r"\w+", text.replace("İ", "i").lower().replace("ς", "σ"))
+
+
+def spaces(text: str) -> str:
+    """``spaces-1``."""
+    return " ".join(text.split())
+
+
+def exact_hash(text: str) -> bytes:
+    return xxhash.xxh3_128_digest(spaces(text).encode())
+
+
+def shingles(text: str, size: int) -> list[bytes]:
+    """Runs of ``size`` words, joined by spaces, as UTF-8."""
+    found = words(text)
+    return [" ".join(found[i : i + size]).encode() for i in range(len(found) - size + 1)]
+
+
+def shingle_hash(shingle: bytes) -> int:
+    """32 bits; the ``hashfunc`` to give to ``datasketch.MinHash`` to extend our signatures or compare with them."""
+    return xxhash.xxh3_64_intdigest(shingle) & 0xFFFFFFFF
+
+
+def signature(text: str, size: int, permutations: int, seed: int) -> list[int]:
+    sketch = MinHash(permutations, seed, hashfunc=shingle_hash, scheme="affine32")
+    sketch.update_batch(shingles(text, size))
+    return [int(value) for value in sketch.hashvalues]
+
+
+def jaccard(a: str, b: str, size: int) -> float:
+    """Of the sets of shingles; 0 when neither has one."""
+    one, two = set(shingles(a, size)), set(shingles(b, size))
+    return len(one & two) / max(len(one | two), 1)
+
+
+def components(edges: Iterable[tuple[int, int]]) -> dict[int, int]:
+    """Each node's smallest fellow."""
+    parent: dict[int, int] = {}
+
+    def find(node: int) -> int:
+        parent.setdefault(node, node)
+        while parent[node] != node:
+            node = parent[node]
+        return node
+
+    for a, b in edges:
+        one, two = sorted((find(a), find(b)))
+        parent[two] = one
+    return {node: find(node) for node in parent}
+
+
+def judge(
+    members: Sequence[Hashable], similarity: Mapping[tuple[Hashable, Hashable], float], threshold: float
+) -> dict[Hashable, Hashable]:
+    """Removed member → kept copy, for the members of one component, the best first."""
+    removed: dict[Hashable, Hashable] = {}
+    rest = list(members)
+    while rest:
+        kept, *others = rest
+        rest = []
+        for other in others:
+            if similarity[kept, other] >= threshold:
+                removed[other] = kept
+            else:
+                rest.append(other)
+    return removed

@@ -1,0 +1,62 @@
+"""What a recipe may say about deduplication."""
+
+from functools import cache
+from typing import Literal
+
+from datasketch.lsh import _optimal_param
+from pydantic import Field, model_validator
+
+from dataprep.settings import Settings
+
+# weights of false positives and false negatives in datasketch's optimiser. A false candidate costs one comparison,
+# since candidates are verified; a pair that was never a candidate is lost
+FALSE_POSITIVE_WEIGHT, FALSE_NEGATIVE_WEIGHT = 0.05, 0.95
+
+
+class DedupSettings(Settings):
+    """Exact and near duplicates: MinHash over word shingles, verified against the kept copy.
+
+    ``bands`` × ``rows`` are chosen for ``threshold`` by datasketch's optimiser unless both are given. ``keep`` says
+    which copy of several stays: the longest (code points), the newest or earliest by date, the one with the largest
+    value of the signal column ``signal``, or the one whose source stands first in ``sources``. Documents without the
+    value come last; ties go to the smaller id.
+    """
+
+    exact: Literal["spaces-1"] = "spaces-1"
+    normalisation: Literal["words-1"] = "words-1"
+    shingle: int = Field(default=5, ge=1, le=64, description="words in a shingle")
+    permutations: int = Field(default=128, ge=8, le=1024, description="values in a signature")
+    seed: int = Field(default=1, ge=0, lt=2**32, description="seed of the permutations")
+    threshold: float = Field(default=0.8, gt=0, le=1, description="estimated Jaccard similarity that makes a duplicate")
+    bands: int | None = Field(default=None, ge=1)
+    rows: int | None = Field(default=None, ge=1)
+    keep: Literal["longest", "newest", "earliest", "signal", "source"] = "longest"
+    signal: str | None = None
+    sources: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "DedupSettings":
+        if (self.bands is None) != (self.rows is None):
+            raise ValueError("bands and rows are given together, or neither and threshold decides")
+        if self.bands and self.rows and self.bands * self.rows > self.permutations:
+            raise ValueError(
+                f"bands × rows is {self.bands} × {self.rows} = {self.bands * self.rows}, "
+                f"at most permutations = {self.permutations} is allowed"
+            )
+        if (self.keep == "signal") != (self.signal is not None):
+            raise ValueError("signal names a column exactly when keep is 'signal'")
+        if (self.keep == "source") != bool(self.sources):
+            raise ValueError("sources lists names exactly when keep is 'source'")
+        return self
+
+    def shape(self) -> tuple[int, int]:
+        """(bands, rows) in effect."""
+        if self.bands and self.rows:
+            return self.bands, self.rows
+        return _optimal_shape(self.threshold, self.permutations)
+
+
+@cache
+def _optimal_shape(threshold: float, permutations: int) -> tuple[int, int]:
+    bands, rows = _optimal_param(threshold, permutations, FALSE_POSITIVE_WEIGHT, FALSE_NEGATIVE_WEIGHT)
+    return int(bands), int(rows)

@@ -1,0 +1,191 @@
+"""From UTF-8 buffers to what is compared: lower-cased words, and text with its spaces collapsed.
+
+Two normalisations, named with a version because every fingerprint depends on them:
+
+- ``words-1``: the ``\\w+`` matches (letters, digits, numerals and the underscore of every script) of the text after
+  each code point was replaced by the first code point of its own lower case and a final sigma by a plain one. In
+  Python: ``re.findall(r"\\w+", text.replace("İ", "i").lower().replace("ς", "σ"))``. A shingle's bytes are the UTF-8 of
+  its words joined by one space.
+- ``spaces-1``: every run of white space (``str.isspace``) is one space, none at the ends; all else stands as it is. In
+  Python: ``" ".join(text.split())``. Two documents are exact duplicates when the xxh3-128 of this is equal.
+
+Letters come from Python's Unicode tables (``unicodedata.unidata_version``): another Python release may know more of
+them.
+"""
+
+from functools import cache
+from itertools import pairwise
+
+import numba as nb
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import xxhash
+
+from dataprep.dedup.hashing import I64, U8, load8, xxh3
+
+
+@cache
+def fold_table() -> npt.NDArray[np.int32]:
+    """int32[0x110000]: the code point that stands for each code point in a word, or 0 where it ends a word."""
+    table = np.zeros(0x110000, np.int32)
+    for code in range(0x110000):
+        character = chr(code)
+        if character.isalnum() or character == "_":
+            table[code] = ord(character.lower()[0])
+    table[ord("ς")] = ord("σ")
+    return table
+
+
+@cache
+def space_table() -> npt.NDArray[np.bool_]:
+    """bool[0x3001]: white space by code point; there is none beyond the ideographic space."""
+    return np.array([chr(code).isspace() for code in range(0x3001)])
+
+
+def utf8_buffers(text: pa.Array) -> tuple[U8, I64]:
+    """The value bytes and the n + 1 offsets of a ``large_string`` array without nulls, as views."""
+    if text.null_count:
+        raise ValueError(f"text has {text.null_count} nulls; a document always has a text")
+    _, offsets, values = text.buffers()
+    bounds = np.frombuffer(offsets, np.int64, len(text) + 1, text.offset * 8) if offsets else np.zeros(1, np.int64)
+    data = np.frombuffer(values, np.uint8) if values and values.size else np.zeros(0, np.uint8)
+    return data, bounds
+
+
+def exact_hashes(text: pa.Array) -> npt.NDArray[np.uint64]:
+    """uint64[n, 2]: xxh3-128 (high half, low half) of every text under ``spaces-1``."""
+    data, bounds = collapse_spaces(*utf8_buffers(text), space_table())
+    view = memoryview(data)
+    limits = bounds.tolist()
+    digests = b"".join(xxhash.xxh3_128_digest(view[start:end]) for start, end in pairwise(limits))
+    return np.frombuffer(digests, ">u8").astype(np.uint64).reshape(-1, 2)
+
+
+@nb.njit(inline="always")
+def _decode(data, at):  # type: ignore[no-untyped-def]
+    """The code point at ``at`` and its length in bytes; Arrow strings are valid UTF-8."""
+    first = np.int32(data[at])
+    if first < 0x80:
+        return first, 1
+    if first < 0xE0:
+        return ((first & 0x1F) << 6) | (np.int32(data[at + 1]) & 0x3F), 2
+    if first < 0xF0:
+        return ((first & 0x0F) << 12) | ((np.int32(data[at + 1]) & 0x3F) << 6) | (np.int32(data[at + 2]) & 0x3F), 3
+    return (
+        ((first & 0x07) << 18)
+        | ((np.int32(data[at + 1]) & 0x3F) << 12)
+        | ((np.int32(data[at + 2]) & 0x3F) << 6)
+        | (np.int32(data[at + 3]) & 0x3F)
+    ), 4
+
+
+@nb.njit(inline="always")
+def _encode(code, out, at):  # type: ignore[no-untyped-def]
+    """Write the UTF-8 of ``code`` at ``at``; its length."""
+    if code < 0x80:
+        out[at] = np.uint8(code)
+        return 1
+    if code < 0x800:
+        out[at] = np.uint8(0xC0 | (code >> 6))
+        out[at + 1] = np.uint8(0x80 | (code & 0x3F))
+        return 2
+    if code < 0x10000:
+        out[at] = np.uint8(0xE0 | (code >> 12))
+        out[at + 1] = np.uint8(0x80 | ((code >> 6) & 0x3F))
+        out[at + 2] = np.uint8(0x80 | (code & 0x3F))
+        return 3
+    out[at] = np.uint8(0xF0 | (code >> 18))
+    out[at + 1] = np.uint8(0x80 | ((code >> 12) & 0x3F))
+    out[at + 2] = np.uint8(0x80 | ((code >> 6) & 0x3F))
+    out[at + 3] = np.uint8(0x80 | (code & 0x3F))
+    return 4
+
+
+@nb.njit(nogil=True, cache=True)
+def collapse_spaces(data: U8, bounds: I64, space: npt.NDArray[np.bool_]) -> tuple[U8, I64]:
+    """``spaces-1`` of every document: bytes and offsets."""
+    n = bounds.size - 1
+    out = np.empty(bounds[n] - bounds[0], np.uint8)
+    limits = np.zeros(n + 1, np.int64)
+    used = 0
+    for document in range(n):
+        at = bounds[document]
+        pending = False
+        begin = used
+        end = bounds[document + 1]
+        while at < end:
+            byte = data[at]
+            if byte < 128:
+                code, length = np.int32(byte), 1
+            else:
+                code, length = _decode(data, at)
+            if code < space.size and space[code]:
+                pending = used > begin
+                at += length
+                continue
+            if pending:
+                out[used] = 32
+                used += 1
+                pending = False
+            out[used] = byte
+            used += 1
+            for i in range(1, length):
+                out[used] = data[at + i]
+                used += 1
+            at += length
+        limits[document + 1] = used
+    return out[:used], limits
+
+
+@nb.njit(nogil=True, cache=True)
+def fold_words(data, begin, end, table, out, starts):  # type: ignore[no-untyped-def]
+    """``words-1`` of ``data[begin:end]``: words joined by single spaces into ``out``, where each begins into
+    ``starts``.
+
+    Returns the number of words and of bytes, which count a space after the last word. ``out`` needs twice the bytes of
+    the text and two more (no code point's lower case has more than one byte more than it), ``starts`` one entry for
+    each word and one more.
+    """
+    words = 0
+    used = 0
+    inside = 0
+    at = begin
+    while at < end:
+        # a place beyond the last word or byte may be written and is overwritten or left: no branch depends on ASCII
+        # text
+        starts[words] = used
+        byte = load8(data, at)
+        if byte < 128:
+            code = table[byte]
+            letter = np.int64(code != 0)
+            out[used] = np.uint8(code) if letter else np.uint8(32)
+            written = 1
+            at += 1
+        else:
+            point, length = _decode(data, at)
+            code = table[point]
+            letter = np.int64(code != 0)
+            if letter:
+                written = _encode(code, out, used)
+            else:
+                out[used] = np.uint8(32)
+                written = 1
+            at += length
+        words += letter & (1 - inside)
+        used += written * (letter | inside)
+        inside = letter
+    if inside:
+        out[used] = 32
+        used += 1
+    starts[words] = used
+    return words, used
+
+
+@nb.njit(nogil=True, cache=True)
+def hash_shingles(out, starts, words, shingle, hashes):  # type: ignore[no-untyped-def]
+    """The low half of xxh3 of every run of ``shingle`` words of a ``fold_words`` buffer into ``hashes``; their number."""
+    count = max(words - shingle + 1, 0)
+    for i in range(count):
+        hashes[i] = np.uint32(xxh3(out, starts[i], starts[i + shingle] - 1) & np.uint64(0xFFFFFFFF))
+    return count
