@@ -3,6 +3,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
 SEED ?=
+CONTACT_URL ?=
+CONTACT_MAIL ?=
 OUT ?= demo-out
 
 .PHONY: demo test check bench format clean
@@ -20,7 +22,7 @@ OUT ?= demo-out
 	@touch $@
 
 demo: .venv/ready
-	@$(BIN)/python -m pipelines.demo --out "$(OUT)" $(if $(SEED),--seed-url "$(SEED)")
+	@$(BIN)/python -m pipelines.demo --out "$(OUT)" $(if $(SEED),--seed-url "$(SEED)") $(if $(CONTACT_URL),--contact-url "$(CONTACT_URL)") $(if $(CONTACT_MAIL),--contact-mail "$(CONTACT_MAIL)")
 
 test: .venv/ready
 	@$(BIN)/python -m pytest
