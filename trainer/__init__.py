@@ -1,0 +1,17 @@
+"""Trains a small language model on token shards, exactly: the same run, interrupted or not, gives the same numbers.
+
+In the order data flows:
+
+- ``config``      every number of a run, its presets and the checks on them
+- ``data``        shards become batches: the batch of step t is a function of (manifest, seed, t)
+- ``model``       the decoder
+- ``schedule``    step to learning rate
+- ``optim``       AdamW, clipping, the refusal of non-finite gradients
+- ``parallel``    ranks, device, precision, threads
+- ``evaluate``    validation loss in nats per token and bits per byte
+- ``checkpoint``  atomic saves, verified loads
+- ``metrics``     metrics.jsonl and TensorBoard
+- ``loop``        the training run
+- ``sample``      text from a trained model
+- ``cli``         ``trainer train``, ``trainer sample``; ``python -m trainer`` is the same
+"""

@@ -1,0 +1,119 @@
+"""``trainer train`` and ``trainer sample``. A wrong option, configuration or input is one line and exit code 2."""
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from trainer.config import DEFAULT_PRESET, PRESETS, load_config
+
+app = typer.Typer(add_completion=False, no_args_is_help=True, help="Train a small language model on token shards.")
+# typer 0.20 raises click's exceptions, later versions their own copy of them; BadParameter's ancestors are both
+UsageError: Any = typer.BadParameter.__mro__[1]
+
+
+@contextmanager
+def _errors_in_one_line() -> Iterator[None]:
+    """What a person can put right; a defect of ours keeps its traceback."""
+    try:
+        yield
+    except OSError as error:
+        _fail(f"{error.filename}: {error.strerror}" if error.filename and error.strerror else str(error))
+    except ValueError as error:
+        _fail(str(error))
+
+
+def _fail(message: str) -> None:
+    print(f"trainer: {' '.join(message.split())}", file=sys.stderr)
+    sys.exit(2)
+
+
+@app.command()
+def train(
+    shards: Annotated[str, typer.Argument(help="Directory of shards with its manifest.json.")],
+    run: Annotated[Path, typer.Option(help="Run directory: made when new, continued when not.")],
+    preset: Annotated[
+        str | None, typer.Option(help=f"Sizes to start from: {', '.join(PRESETS)} (default {DEFAULT_PRESET}).")
+    ] = None,
+    config: Annotated[str | None, typer.Option(help="YAML file of fields, laid over the preset.")] = None,
+    steps: Annotated[int | None, typer.Option(help="Updates to make in all.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of weights and data order.")] = None,
+    tokenizer: Annotated[
+        str | None, typer.Option(help="tokenizer.json (default: ../tokenizer/tokenizer.json beside the shards).")
+    ] = None,
+    assignments: Annotated[
+        list[str] | None, typer.Option("--set", help="field=value, such as optimizer.learning_rate=0.001; repeatable.")
+    ] = None,
+) -> None:
+    """Train, or continue a run that was stopped. The same command does both."""
+    with ExitStack() as stack:
+        with _errors_in_one_line():
+            flags = {name: value for name, value in (("steps", steps), ("seed", seed)) if value is not None}
+            settings = load_config(preset, config, assignments or (), flags)
+        from trainer import loop, parallel  # torch takes seconds to import, --help should not
+        from trainer.data import DamagedShardError
+
+        with _errors_in_one_line():
+            ranks = stack.enter_context(parallel.start(settings))
+            say: Any = _say if ranks.main else _say_nothing
+            prepared = loop.prepare(shards, run, settings, _find_tokenizer(shards, tokenizer, say), ranks, say)
+        try:
+            loop.train(prepared)
+        except DamagedShardError as error:
+            _fail(str(error))
+
+
+def _find_tokenizer(shards: str, given: str | None, say: Any) -> str | None:
+    if given is not None:
+        return given
+    whole = shards if "://" in shards else os.path.abspath(shards)
+    beside = f"{whole.rstrip('/').rpartition('/')[0]}/tokenizer/tokenizer.json"
+    if "://" in beside or os.path.exists(beside):
+        return beside
+    say(f"tokenizer  none at {beside}: training goes on without text samples")
+    return None
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)
+
+
+def _say_nothing(_line: str) -> None:
+    """Ranks other than the first."""
+
+
+@app.command()
+def sample(
+    run: Annotated[Path, typer.Argument(help="Run directory of trainer train.")],
+    prompt: Annotated[str, typer.Option(help="How the text begins.")] = "",
+    tokens: Annotated[int, typer.Option(min=1, help="At most so many tokens.")] = 200,
+    temperature: Annotated[float, typer.Option(min=0, help="0 always takes the likeliest token.")] = 0.8,
+    top_k: Annotated[int, typer.Option(min=0, help="Draw from the k likeliest; 0 from all.")] = 50,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed draws the same text.")] = 0,
+) -> None:
+    """Write text with the last checkpoint of a run."""
+    from trainer.sample import generate, load_run
+
+    with _errors_in_one_line():
+        model, eos_id, _ = load_run(run)
+        text = generate(
+            model, run, prompt, eos_id=eos_id, tokens=tokens, temperature=temperature, top_k=top_k, seed=seed
+        )
+    print(text)
+
+
+def main() -> None:
+    """The entry point: usage errors in one line too."""
+    try:
+        code = app(standalone_mode=False)
+    except UsageError as error:
+        if not error.args and not str(error):  # no arguments at all: the help was printed
+            sys.exit(2)
+        _fail(error.format_message())
+    except (typer.Abort, KeyboardInterrupt):
+        sys.exit(130)
+    sys.exit(code if isinstance(code, int) else 0)

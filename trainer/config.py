@@ -1,0 +1,244 @@
+"""Every number of a run.
+
+Decisions:
+- A preset fills every field; a YAML file, then ``--set field=value``, then the main flags lay over it, field by field.
+- The vocabulary is not here: it is the tokenizer's, and the shards' manifest knows it.
+- Lengths of warmup and decay are fractions of the run, so that a shorter run is the same recipe.
+"""
+
+from collections.abc import Mapping, Sequence
+from copy import deepcopy
+from typing import Any, Literal, Self
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+
+class Settings(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ModelConfig(Settings):
+    """``context`` is the window length in tokens; ``feed_forward`` the inner width of SwiGLU."""
+
+    layers: int = Field(ge=1)
+    width: int = Field(ge=2)
+    heads: int = Field(ge=1)
+    kv_heads: int = Field(ge=1)
+    feed_forward: int = Field(ge=1)
+    context: int = Field(ge=2)
+    rope_theta: float = Field(default=10_000.0, gt=1)
+    norm_eps: float = Field(default=1e-5, gt=0)
+    tied_embeddings: bool = True
+
+    @property
+    def head_width(self) -> int:
+        return self.width // self.heads
+
+    @model_validator(mode="after")
+    def _divisible(self) -> Self:
+        if self.width % (2 * self.heads):
+            raise ValueError(f"width is {self.width}: allowed are even multiples of heads ({self.heads})")
+        if self.heads % self.kv_heads:
+            raise ValueError(f"kv_heads is {self.kv_heads}: allowed are divisors of heads ({self.heads})")
+        return self
+
+
+class OptimizerConfig(Settings):
+    """AdamW (Loshchilov & Hutter 2019); ``clip`` bounds the global gradient norm."""
+
+    learning_rate: float = Field(gt=0)
+    beta1: float = Field(default=0.9, ge=0, lt=1)
+    beta2: float = Field(default=0.95, ge=0, lt=1)
+    epsilon: float = Field(default=1e-8, gt=0)
+    weight_decay: float = Field(default=0.1, ge=0)
+    clip: float = Field(default=1.0, gt=0)
+
+
+class ScheduleConfig(Settings):
+    """``cosine``: warmup, then half a cosine to the end. ``wsd``: warmup, stable, then linear over the last part."""
+
+    shape: Literal["cosine", "wsd"] = "cosine"
+    warmup_fraction: float = Field(default=0.05, ge=0, lt=1)
+    decay_fraction: float = Field(default=0.2, ge=0, le=1)
+    final_fraction: float = Field(default=0.1, ge=0, le=1)
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if self.shape == "wsd" and self.warmup_fraction + self.decay_fraction > 1:
+            raise ValueError(
+                f"decay_fraction is {self.decay_fraction}: allowed is at most 1 - warmup_fraction "
+                f"({1 - self.warmup_fraction:g})"
+            )
+        return self
+
+
+class TrainConfig(Settings):
+    """``tokens_per_step`` counts the whole step, over all ranks; ``windows_per_pass`` bounds the memory of one forward
+    pass.
+
+    ``evaluate_tokens`` bounds how much of the validation split one evaluation reads.
+    """
+
+    model: ModelConfig
+    optimizer: OptimizerConfig
+    schedule: ScheduleConfig = ScheduleConfig()
+    steps: int = Field(ge=1)
+    tokens_per_step: int = Field(ge=1)
+    windows_per_pass: int = Field(default=16, ge=1)
+    seed: int = Field(default=1, ge=0, lt=2**63)
+    evaluate_every: int = Field(default=100, ge=1)
+    evaluate_tokens: int = Field(default=65_536, ge=1)
+    checkpoint_every: int = Field(default=100, ge=1)
+    keep_checkpoints: int = Field(default=3, ge=2)
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    deterministic: bool = True
+
+    @model_validator(mode="after")
+    def _whole_windows(self) -> Self:
+        if self.tokens_per_step % self.model.context:
+            raise ValueError(
+                f"tokens_per_step is {self.tokens_per_step}: "
+                f"allowed are multiples of model.context ({self.model.context})"
+            )
+        return self
+
+    @property
+    def windows_per_step(self) -> int:
+        return self.tokens_per_step // self.model.context
+
+
+MAY_CHANGE = (
+    "steps",
+    "windows_per_pass",
+    "evaluate_every",
+    "evaluate_tokens",
+    "checkpoint_every",
+    "keep_checkpoints",
+    "device",
+    "precision",
+    "deterministic",
+)
+"""What a run may be continued with another value of; everything else decides what the run *is*."""
+
+
+def _preset(
+    layers: int, width: int, heads: int, kv_heads: int, feed_forward: int, context: int, rate: float, **rest: Any
+) -> dict[str, Any]:
+    model = {
+        "layers": layers,
+        "width": width,
+        "heads": heads,
+        "kv_heads": kv_heads,
+        "feed_forward": feed_forward,
+        "context": context,
+    }
+    return {"model": model, "optimizer": {"learning_rate": rate}, **rest}
+
+
+# Parameters are counted with the vocabulary named. Steps of the larger ones are 20 tokens a parameter (Hoffmann et al.
+# 2022).
+PRESETS: dict[str, dict[str, Any]] = {
+    # 1.2M at 4k: learns visibly in a minute on two CPU cores; docs/training.md has the measurement
+    "tiny": _preset(4, 128, 4, 2, 352, 256, 4e-3, steps=300, tokens_per_step=4_096, evaluate_every=50),
+    # 7M at 8k: an evening on a laptop
+    "mini": _preset(6, 256, 4, 2, 704, 512, 2e-3, steps=8_500, tokens_per_step=16_384),
+    # 38M at 16k
+    "small": _preset(10, 512, 8, 4, 1_408, 1_024, 1e-3, steps=5_800, tokens_per_step=131_072),
+    # 110M at 32k
+    "medium": _preset(12, 768, 12, 4, 2_048, 1_024, 6e-4, steps=4_200, tokens_per_step=524_288, checkpoint_every=250),
+    # 320M at 32k
+    "large": _preset(24, 1_024, 16, 8, 2_816, 2_048, 4e-4, steps=12_200, tokens_per_step=524_288, checkpoint_every=500),
+}
+DEFAULT_PRESET = "tiny"
+
+
+def _lay_over(base: dict[str, Any], over: Mapping[str, Any]) -> None:
+    for key, value in over.items():
+        if isinstance(value, Mapping) and isinstance(base.get(key), dict):
+            _lay_over(base[key], value)
+        else:
+            base[key] = value
+
+
+def _assignment(text: str) -> dict[str, Any]:
+    """``model.layers=4`` as ``{"model": {"layers": 4}}``; the value is read as YAML."""
+    path, equals, value = text.partition("=")
+    if not equals or not all(path.split(".")):
+        raise ValueError(f"--set {text}: allowed is field=value, such as optimizer.learning_rate=0.001")
+    tree: Any = _yaml(value, f"--set {text}")
+    for key in reversed(path.split(".")):
+        tree = {key: tree}
+    return tree
+
+
+def _yaml(text: str, name: str) -> Any:
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ValueError(f"{name}: not YAML ({' '.join(str(error).split())})") from None
+
+
+def load_config(
+    preset: str | None = None,
+    file: str | None = None,
+    assignments: Sequence[str] = (),
+    flags: Mapping[str, Any] | None = None,
+) -> TrainConfig:
+    """The configuration of a run; the file may name its own ``preset``, which ``preset`` overrides.
+
+    Raises ``ValueError`` in one line naming the field, the value and what is allowed.
+    """
+    layers: dict[str, Any] = {}
+    if file is not None:
+        with open(file, encoding="utf-8") as handle:
+            content = _yaml(handle.read(), file)
+        if not isinstance(content or {}, dict):
+            raise ValueError(f"{file}: a {type(content).__name__}, allowed is a mapping of fields to values")
+        layers = content or {}
+    named = layers.pop("preset", None)
+    preset = preset or named or DEFAULT_PRESET
+    if preset not in PRESETS:
+        raise ValueError(f"preset is {preset!r}: allowed are {', '.join(PRESETS)}")
+    tree = deepcopy(PRESETS[preset])
+    for over in (layers, *map(_assignment, assignments), flags or {}):
+        _lay_over(tree, over)
+    return parse_config(tree)
+
+
+def parse_config(tree: Mapping[str, Any]) -> TrainConfig:
+    """As ``load_config`` from the nested mapping itself (``run.json`` holds one)."""
+    try:
+        return TrainConfig.model_validate(tree)
+    except ValidationError as error:
+        raise ValueError(_one_line(error)) from None
+
+
+def _one_line(error: ValidationError) -> str:
+    first = error.errors(include_url=False)[0]
+    path = [str(part) for part in first["loc"]]
+    if first["type"] == "extra_forbidden":
+        owner: Any = TrainConfig
+        for part in path[:-1]:
+            owner = owner.model_fields[part].annotation
+        return f"{'.'.join(path)} is not a field: allowed are {', '.join(sorted(owner.model_fields))}"
+    message = first["msg"].removeprefix("Value error, ")
+    if first["type"] == "value_error":  # ours: it names the field and the value itself
+        return ".".join([*path, message])
+    if first["type"] == "missing":
+        return f"{'.'.join(path)} is missing: every preset sets it"
+    return f"{'.'.join(path)} is {first['input']!r}: {message[0].lower()}{message[1:]}"
+
+
+def differences(before: TrainConfig, now: TrainConfig) -> dict[str, tuple[Any, Any]]:
+    """The fields whose values differ, by dotted name."""
+
+    def flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+        flat: dict[str, Any] = {}
+        for key, value in tree.items():
+            flat |= flatten(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {prefix + key: value}
+        return flat
+
+    old, new = flatten(before.model_dump()), flatten(now.model_dump())
+    return {name: (old[name], new[name]) for name in old if old[name] != new[name]}

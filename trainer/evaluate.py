@@ -1,0 +1,36 @@
+"""Validation loss: nats per token, and bits per byte, which does not depend on the tokenizer."""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from trainer.data import Windows, evaluation_windows
+from trainer.parallel import Ranks
+
+
+@dataclass(frozen=True)
+class Loss:
+    """``nats``: mean cross-entropy of a token. ``bits_per_byte``: the same as bits a UTF-8 byte of text costs."""
+
+    nats: float
+    bits_per_byte: float
+
+
+def evaluate(model: nn.Module, windows: Windows, tokens: int, windows_per_pass: int, ranks: Ranks) -> Loss:
+    """The loss on a fixed sample of about ``tokens`` validation tokens; every rank computes a part and returns the
+    whole.
+
+    Tokens are turned into bytes by the whole split's ratio, in which each document's closing EOS is a token of no
+    bytes: what it costs to say where a document ends is part of the price.
+    """
+    sample = evaluation_windows(windows, tokens)
+    total = torch.zeros(1, dtype=torch.float64, device=ranks.device)
+    mine = sample[ranks.rank :: ranks.world_size]
+    with torch.no_grad(), ranks.autocast():
+        for start in range(0, len(mine), windows_per_pass):
+            batch = windows.batch(mine[start : start + windows_per_pass])
+            total += model(batch.ids_bt.to(ranks.device), batch.targets_bt.to(ranks.device)).double()
+    nats = ranks.sum(total).item() / windows.valid(sample)
+    return Loss(nats, nats / math.log(2) * windows.stream.tokens / windows.stream.bytes)

@@ -1,0 +1,280 @@
+"""The training run: prepare it once, then step, evaluate and save until it is done or told to stop.
+
+Decisions:
+- The loss of a step is the sum over its targets divided by how many there are, over all passes and ranks: the same
+  number however the step was cut up.
+- Everything a step needs follows from its number (``data``, ``schedule``) or from the checkpoint; so a run that was
+  killed and started again prints the losses it would have printed.
+- SIGTERM and SIGINT are noticed after the update in progress, on all ranks at the same step: save, leave.
+
+A run directory holds ``run.json`` (what the run is), ``metrics.jsonl``, ``tensorboard/``, ``checkpoints/``,
+``tokenizer.json`` (a copy, so that the directory can be moved) and at the end ``sample.txt``.
+"""
+
+import math
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+
+from dataprep.shards import Manifest
+from trainer import record, sample
+from trainer.checkpoint import clear_leftovers, load_checkpoint, save_checkpoint
+from trainer.config import TrainConfig
+from trainer.data import TokenStream, TrainingOrder, Windows
+from trainer.evaluate import Loss, evaluate
+from trainer.metrics import Metrics, read_metrics
+from trainer.model import Decoder
+from trainer.optim import build_optimizer, gradient_norm, update
+from trainer.parallel import Ranks
+from trainer.schedule import learning_rate
+
+PROGRESS_SECONDS = 5.0
+CHECKPOINTS = "checkpoints"
+
+
+@dataclass
+class Run:
+    """A run ready to take step ``step``; ``validation`` is None when the shards have no such split."""
+
+    config: TrainConfig
+    folder: Path
+    manifest: Manifest
+    ranks: Ranks
+    model: Decoder
+    optimizer: torch.optim.AdamW
+    order: TrainingOrder
+    validation: Windows | None
+    step: int
+    say: Callable[[str], None]
+
+
+def prepare(
+    shards: str, folder: Path, config: TrainConfig, tokenizer: str | None, ranks: Ranks, say: Callable[[str], None]
+) -> Run:
+    """Open shards, build the model, find out where an earlier start of this run stopped.
+
+    Raises ``ValueError`` or ``OSError`` for what a person has to put right, naming it.
+    """
+    manifest = Manifest.load(shards)
+    vocabulary = record.embedding_rows(manifest.vocabulary_size)
+    order = TrainingOrder(
+        Windows(TokenStream(manifest, "train", vocabulary), config.model.context), config.seed, config.windows_per_step
+    )
+    if config.windows_per_step < ranks.world_size:
+        raise ValueError(
+            f"tokens_per_step is {config.tokens_per_step}: allowed is at least one window "
+            f"of {config.model.context} tokens for each of {ranks.world_size} ranks"
+        )
+    validation = Windows(TokenStream(manifest, "validation", vocabulary), config.model.context)
+    earlier = record.read(folder)
+    if earlier is not None:
+        record.check_same_run(folder, earlier, config, manifest, say)
+    torch.manual_seed(config.seed)
+    model = Decoder(config.model, vocabulary)
+    model.initialise(config.seed)
+    model.to(ranks.device)
+    optimizer = build_optimizer(model, config.optimizer, ranks.device)
+    checkpoint = load_checkpoint(folder / CHECKPOINTS, say)
+    step = 0
+    if checkpoint is not None:
+        checkpoint.restore(model, optimizer)
+        step = checkpoint.step
+    if ranks.from_main(step) != step:
+        raise ValueError(
+            f"{folder}: rank {ranks.rank} sees another checkpoint than rank 0; all ranks must share this directory"
+        )
+    if ranks.main:
+        record.write(folder, config, manifest, tokenizer, model.parameter_count(), vocabulary)
+        if (folder / CHECKPOINTS).exists():
+            clear_leftovers(folder / CHECKPOINTS)
+    run = Run(
+        config, folder, manifest, ranks, model, optimizer, order, validation if validation.count else None, step, say
+    )
+    _introduce(run, earlier is not None)
+    return run
+
+
+def train(run: Run) -> bool:
+    """Take the steps that are left. True when the run is finished, False when a signal stopped it (after saving)."""
+    if run.step >= run.config.steps:
+        run.say(f"this run is finished: all {run.config.steps} steps are done (more with --steps)")
+        _conclude(run)
+        return True
+    config, ranks = run.config, run.ranks
+    metrics = Metrics(run.folder, run.step) if ranks.main else None
+    parallel_model = ranks.wrap(run.model)
+    if run.step == 0:
+        _evaluate(run, metrics)
+    progress = _Progress(run)
+    saved = run.step
+    with _stop_signals() as stop_asked:
+        stop = False
+        while run.step < config.steps and not stop:
+            began = time.perf_counter()
+            loss, tokens = accumulate(parallel_model, run.order, run.step, config.windows_per_pass, ranks)
+            norm = gradient_norm(run.model)
+            broken, stop = _agree(ranks, loss, norm, bool(stop_asked))
+            rate = learning_rate(run.step, config.steps, config.optimizer.learning_rate, config.schedule)
+            if broken:
+                run.say(f"step {run.step + 1}: the gradient is not finite; the update is passed over")
+            else:
+                update(run.model, run.optimizer, rate, norm, config.optimizer.clip)
+            values = {"loss": loss.item(), "gradient_norm": norm.item(), "learning_rate": rate, "skipped": broken}
+            seconds = time.perf_counter() - began
+            run.step += 1
+            if metrics:
+                metrics.write(run.step, values | {"tokens": tokens, "tokens_per_second": tokens / seconds})
+            progress.step(tokens, values["loss"], rate)
+            if run.step % config.evaluate_every == 0 or run.step == config.steps:
+                _evaluate(run, metrics)
+            if run.step % config.checkpoint_every == 0 or run.step == config.steps or stop:
+                _save(run, metrics)
+                saved = run.step
+    if metrics:
+        metrics.close()
+    if run.step < config.steps:
+        run.say(f"stopped at step {saved} of {config.steps}, saved; the same command continues")
+        return False
+    progress.finished()
+    _conclude(run)
+    return True
+
+
+def accumulate(
+    model: nn.Module, order: TrainingOrder, step: int, windows_per_pass: int, ranks: Ranks
+) -> tuple[Tensor, int]:
+    """Leave the gradient of a step's mean loss in the parameters; returns (loss in nats, targets) of all ranks."""
+    valid = order.windows.valid(order.step(step))
+    share = order.share(step, ranks.rank, ranks.world_size)
+    model.zero_grad(set_to_none=True)
+    total = torch.zeros((), device=ranks.device)
+    for start in range(0, len(share), windows_per_pass):
+        batch = order.windows.batch(share[start : start + windows_per_pass])
+        last = start + windows_per_pass >= len(share)
+        # gradients travel once a step; DDP averages over ranks, hence the factor
+        alone = model.no_sync() if isinstance(model, DistributedDataParallel) and not last else nullcontext()
+        with alone:
+            with ranks.autocast():
+                loss = model(batch.ids_bt.to(ranks.device), batch.targets_bt.to(ranks.device))
+            (loss * (ranks.world_size / valid)).backward()
+        total += loss.detach() / valid
+    return ranks.sum(total), valid
+
+
+def _agree(ranks: Ranks, loss: Tensor, norm: Tensor, stop: bool) -> tuple[bool, bool]:
+    """(not finite, stop) on any rank: one answer for all, taken before the update."""
+    broken = not (math.isfinite(loss.item()) and math.isfinite(norm.item()))
+    flags = ranks.max(torch.tensor([int(broken), int(stop)], device=ranks.device)).tolist()
+    return bool(flags[0]), bool(flags[1])
+
+
+@contextmanager
+def _stop_signals() -> Iterator[list[int]]:
+    """Signals received while the block runs; a second Ctrl-C interrupts at once."""
+    received: list[int] = []
+
+    def remember(number: int, _frame: Any) -> None:
+        received.append(number)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    before = {number: signal.signal(number, remember) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield received
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _save(run: Run, metrics: Metrics | None) -> None:
+    if metrics is None:
+        return
+    metrics.sync()
+    state = {"manifest": run.manifest.hash, "tokens": run.step * run.config.tokens_per_step}
+    save_checkpoint(run.folder / CHECKPOINTS, run.step, run.model, run.optimizer, state, run.config.keep_checkpoints)
+
+
+def _evaluate(run: Run, metrics: Metrics | None) -> None:
+    if run.validation is None:
+        return
+    config = run.config
+    loss = evaluate(run.model, run.validation, config.evaluate_tokens, config.windows_per_pass, run.ranks)
+    if metrics:
+        metrics.write(run.step, {"validation_loss": loss.nats, "validation_bits_per_byte": loss.bits_per_byte})
+    run.say(f"step {run.step:>6}  validation {_words(loss)}")
+
+
+def _words(loss: Loss) -> str:
+    return f"{loss.nats:.3f} nats/token, {loss.bits_per_byte:.3f} bits/byte"
+
+
+class _Progress:
+    """A plain line every few seconds: right on a terminal, in a file and in CI."""
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+        self.began = self.last = time.perf_counter()
+        self.first_step = run.step
+        self.tokens = self.tokens_at_last = 0
+
+    def step(self, tokens: int, loss: float, rate: float) -> None:
+        self.tokens += tokens
+        now = time.perf_counter()
+        if now - self.last < PROGRESS_SECONDS and self.run.step != self.first_step + 1:
+            return
+        done, steps = self.run.step, self.run.config.steps
+        speed = (self.tokens - self.tokens_at_last) / (now - self.last)
+        left = (steps - done) * (now - self.began) / (done - self.first_step)
+        self.run.say(
+            f"step {done:>6} of {steps}  loss {loss:.3f}  rate {rate:.1e}  {speed:,.0f} tokens/s  {_clock(left)} left"
+        )
+        self.last, self.tokens_at_last = now, self.tokens
+
+    def finished(self) -> None:
+        wall = time.perf_counter() - self.began
+        epochs = self.run.config.steps * self.run.config.windows_per_step / self.run.order.windows.count
+        self.run.say(
+            f"finished: {self.run.config.steps} steps, {epochs:.2f} epochs; this start took {_clock(wall)} for "
+            f"{self.tokens:,} tokens, {self.tokens / wall:,.0f} a second"
+        )
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes // 60}:{minutes % 60:02}:{rest:02}" if minutes >= 60 else f"{minutes}:{rest:02}"
+
+
+def _introduce(run: Run, known: bool) -> None:
+    train_tokens = run.order.windows.stream.tokens
+    validation = f"{run.validation.stream.tokens:,} for validation" if run.validation else "none for validation"
+    run.say(f"shards     {run.manifest.path}: {train_tokens:,} tokens to train on, {validation}")
+    precision = "float32" if run.ranks.autocast_dtype is None else "bfloat16"
+    ranks = f", {run.ranks.world_size} ranks" if run.ranks.world_size > 1 else ""
+    run.say(f"model      {run.model.parameter_count():,} parameters, {precision} on {run.ranks.device.type}{ranks}")
+    if run.step:
+        run.say(f"resuming   {run.folder} after step {run.step} of {run.config.steps}")
+    elif known:
+        run.say(f"starting   {run.folder} again: it was stopped before its first checkpoint")
+
+
+def _conclude(run: Run) -> None:
+    """First and last validation loss, a sample, where everything is."""
+    if not run.ranks.main:
+        return
+    losses = [row for row in read_metrics(run.folder) if "validation_loss" in row]
+    for name, row in zip(("before", "after"), (losses[0], losses[-1]), strict=True) if losses else ():
+        loss = Loss(row["validation_loss"], row["validation_bits_per_byte"])
+        run.say(f"validation {name:<6} {_words(loss)} (step {row['step']})")
+    if (run.folder / record.TOKENIZER).exists():
+        text = sample.generate(run.model, run.folder, "", eos_id=run.manifest.eos_id)
+        (run.folder / "sample.txt").write_text(text + "\n", encoding="utf-8")
+        run.say("sample     " + " ".join(text.split()))
+    run.say(f"metrics    {run.folder / 'metrics.jsonl'}, and tensorboard --logdir {run.folder / 'tensorboard'}")
+    run.say(f'weights    {run.folder / CHECKPOINTS}; more text: trainer sample {run.folder} --prompt "…"')

@@ -1,0 +1,68 @@
+"""What a run records of itself: ``metrics.jsonl``, one object a line, and the same figures for TensorBoard.
+
+A figure that is not finite is null. A run that continues from step n first drops the lines after n: those steps are
+done again, and every step stands once.
+"""
+
+import json
+import math
+import os
+from pathlib import Path
+from typing import Any
+
+from torch.utils.tensorboard import SummaryWriter
+
+NAME = "metrics.jsonl"
+
+
+class Metrics:
+    """Open for the updates after ``step``."""
+
+    def __init__(self, run: Path, step: int) -> None:
+        path = run / NAME
+        kept = [row for row in read_metrics(run) if row["step"] <= step]
+        temporary = path.with_name(f".tmp-{NAME}")
+        with open(temporary, "w") as handle:
+            handle.writelines(map(_line, kept))
+            handle.flush()
+            os.fsync(handle.fileno())
+        temporary.replace(path)
+        self._file = open(path, "a")  # noqa: SIM115 — closed by close()
+        self._board = SummaryWriter(str(run / "tensorboard"), purge_step=step + 1)
+
+    def write(self, step: int, values: dict[str, Any]) -> None:
+        """A line for ``step`` updates done."""
+        self._file.write(_line({"step": step, **values}))
+        for name, value in values.items():
+            if isinstance(value, int | float):
+                self._board.add_scalar(name, value, step)
+
+    def sync(self) -> None:
+        """On disk before a checkpoint claims these steps are done."""
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        self._board.flush()
+
+    def close(self) -> None:
+        self.sync()
+        self._file.close()
+        self._board.close()
+
+
+def read_metrics(run: Path) -> list[dict[str, Any]]:
+    """All whole lines; a last line cut off by a kill is left out. A run without the file has none."""
+    path = run / NAME
+    if not path.exists():
+        return []
+    rows = []
+    for line in path.read_text().splitlines():
+        try:
+            rows.append(json.loads(line))
+        except json.JSONDecodeError:
+            break
+    return rows
+
+
+def _line(row: dict[str, Any]) -> str:
+    finite = {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in row.items()}
+    return json.dumps(finite) + "\n"

@@ -1,0 +1,148 @@
+"""A Llama-style decoder.
+
+Decisions:
+- RMSNorm before every block (Zhang & Sennrich 2019), rotary positions (Su et al. 2021), SwiGLU (Shazeer 2020),
+  grouped-query attention (Ainslie et al. 2023), no biases: the layout of Llama 2 and 3, so that weights can be exported
+  under its names.
+- Rotary pairs are (i, i + E/2), the "half" layout of Hugging Face checkpoints, not the paper's interleaved one.
+- Weights start from a normal of deviation 0.02; the two projections that write into the residual stream start
+  1 / sqrt(2 · layers) smaller, so that its variance does not grow with depth (Radford et al. 2019).
+- Parallelism and precision are the caller's: this file knows neither.
+
+Shape suffixes: B rows, T positions, D width, H query heads, K key/value heads, E head width, F feed-forward width, V
+vocabulary.
+"""
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from trainer.config import ModelConfig
+
+
+class RMSNorm(nn.Module):
+    """x / rms(x) · weight over the last axis, the mean square taken in float32."""
+
+    def __init__(self, width: int, eps: float) -> None:
+        super().__init__()
+        self.eps = eps
+        self.weight = nn.Parameter(torch.ones(width))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.rms_norm(x.float(), self.weight.shape, self.weight, self.eps).to(x.dtype)
+
+
+def rotary_tables(positions: int, head_width: int, theta: float) -> tuple[Tensor, Tensor]:
+    """Cosines and sines, each float32 [T, E]: position t turns pair i by t · theta^(-2i/E)."""
+    frequencies_e = theta ** (-torch.arange(0, head_width, 2, dtype=torch.float64) / head_width)
+    angles_te = torch.outer(torch.arange(positions, dtype=torch.float64), frequencies_e)
+    angles_te = torch.cat([angles_te, angles_te], dim=-1)
+    return angles_te.cos().float(), angles_te.sin().float()
+
+
+def rotate(x_bhte: Tensor, cos_te: Tensor, sin_te: Tensor) -> Tensor:
+    first, second = x_bhte.float().chunk(2, dim=-1)
+    turned = torch.cat([-second, first], dim=-1)
+    return (x_bhte.float() * cos_te + turned * sin_te).to(x_bhte.dtype)
+
+
+class Attention(nn.Module):
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.heads, self.kv_heads, self.head_width = config.heads, config.kv_heads, config.head_width
+        self.q_proj = nn.Linear(config.width, self.heads * self.head_width, bias=False)
+        self.k_proj = nn.Linear(config.width, self.kv_heads * self.head_width, bias=False)
+        self.v_proj = nn.Linear(config.width, self.kv_heads * self.head_width, bias=False)
+        self.o_proj = nn.Linear(self.heads * self.head_width, config.width, bias=False)
+
+    def forward(self, x_btd: Tensor, cos_te: Tensor, sin_te: Tensor) -> Tensor:
+        rows, positions, _ = x_btd.shape
+        q_bhte = self.q_proj(x_btd).view(rows, positions, self.heads, self.head_width).transpose(1, 2)
+        k_bkte = self.k_proj(x_btd).view(rows, positions, self.kv_heads, self.head_width).transpose(1, 2)
+        v_bkte = self.v_proj(x_btd).view(rows, positions, self.kv_heads, self.head_width).transpose(1, 2)
+        y_bhte = F.scaled_dot_product_attention(
+            rotate(q_bhte, cos_te, sin_te),
+            rotate(k_bkte, cos_te, sin_te),
+            v_bkte,
+            is_causal=True,
+            enable_gqa=self.heads != self.kv_heads,
+        )
+        return self.o_proj(y_bhte.transpose(1, 2).reshape(rows, positions, -1))
+
+
+class FeedForward(nn.Module):
+    """SwiGLU: down(silu(gate(x)) · up(x))."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.gate_proj = nn.Linear(config.width, config.feed_forward, bias=False)
+        self.up_proj = nn.Linear(config.width, config.feed_forward, bias=False)
+        self.down_proj = nn.Linear(config.feed_forward, config.width, bias=False)
+
+    def forward(self, x_btd: Tensor) -> Tensor:
+        return self.down_proj(F.silu(self.gate_proj(x_btd)) * self.up_proj(x_btd))
+
+
+class Block(nn.Module):
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.attention_norm = RMSNorm(config.width, config.norm_eps)
+        self.attention = Attention(config)
+        self.feed_forward_norm = RMSNorm(config.width, config.norm_eps)
+        self.feed_forward = FeedForward(config)
+
+    def forward(self, x_btd: Tensor, cos_te: Tensor, sin_te: Tensor) -> Tensor:
+        x_btd = x_btd + self.attention(self.attention_norm(x_btd), cos_te, sin_te)
+        return x_btd + self.feed_forward(self.feed_forward_norm(x_btd))
+
+
+class Decoder(nn.Module):
+    """Token ids to logits. ``vocabulary`` is V: the rows of the embedding, which may exceed the tokenizer's ids."""
+
+    cos_te: Tensor
+    sin_te: Tensor
+
+    def __init__(self, config: ModelConfig, vocabulary: int) -> None:
+        super().__init__()
+        self.config = config
+        self.embedding = nn.Embedding(vocabulary, config.width)
+        self.blocks = nn.ModuleList(Block(config) for _ in range(config.layers))
+        self.norm = RMSNorm(config.width, config.norm_eps)
+        self.head = nn.Linear(config.width, vocabulary, bias=False)
+        if config.tied_embeddings:
+            self.head.weight = self.embedding.weight
+        cos_te, sin_te = rotary_tables(config.context, config.head_width, config.rope_theta)
+        self.register_buffer("cos_te", cos_te, persistent=False)
+        self.register_buffer("sin_te", sin_te, persistent=False)
+
+    def initialise(self, seed: int) -> None:
+        """Draw all weights on the CPU from their own generator, so that a seed means the same model on any device."""
+        generator = torch.Generator().manual_seed(seed)
+        into_residual = 0.02 / math.sqrt(2 * self.config.layers)
+        with torch.no_grad():
+            for name, parameter in self.named_parameters():
+                if parameter.ndim < 2:
+                    parameter.fill_(1.0)
+                    continue
+                deviation = into_residual if name.endswith(("o_proj.weight", "down_proj.weight")) else 0.02
+                parameter.copy_(torch.empty(parameter.shape).normal_(0.0, deviation, generator=generator))
+
+    def forward(self, ids_bt: Tensor, targets_bt: Tensor | None = None) -> Tensor:
+        """Logits [B, T, V]; with targets, the *sum* of the cross-entropy in nats over targets that are not -100.
+
+        A sum, not a mean: the caller divides by the valid tokens of the whole step, which may span micro-batches and
+        ranks.
+        """
+        cos_te, sin_te = self.cos_te[: ids_bt.shape[1]], self.sin_te[: ids_bt.shape[1]]
+        x_btd = self.embedding(ids_bt)
+        for block in self.blocks:
+            x_btd = block(x_btd, cos_te, sin_te)
+        logits_btv = self.head(self.norm(x_btd))
+        if targets_bt is None:
+            return logits_btv
+        return F.cross_entropy(logits_btv.float().flatten(0, 1), targets_bt.flatten(), reduction="sum")
+
+    def parameter_count(self) -> int:
+        return sum(parameter.numel() for parameter in self.parameters())

@@ -1,0 +1,86 @@
+"""``run.json``: what a run is, so that starting it again means the same run or is refused."""
+
+import json
+import os
+import platform
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import fsspec
+import torch
+
+from dataprep.shards import Manifest
+from trainer.config import MAY_CHANGE, TrainConfig, differences, parse_config
+
+NAME = "run.json"
+TOKENIZER = "tokenizer.json"
+
+
+def embedding_rows(vocabulary_size: int) -> int:
+    """Rows of the model's embedding: the next multiple of 64, the size matrix kernels like."""
+    return -(-vocabulary_size // 64) * 64
+
+
+def read(folder: Path) -> dict[str, Any] | None:
+    """None when the directory holds no run. Raises ``ValueError`` naming the file when it is damaged."""
+    path = folder / NAME
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except ValueError as error:
+        raise ValueError(f"{path}: damaged ({error})") from None
+
+
+def check_same_run(
+    folder: Path, earlier: dict[str, Any], config: TrainConfig, manifest: Manifest, say: Callable[[str], None]
+) -> None:
+    """Raise ``ValueError`` when the directory holds a run on other shards or of another kind; say what else changed."""
+    if earlier["manifest"] != manifest.hash:
+        raise ValueError(
+            f"{folder}: this run is on the shards {earlier['manifest']}, {manifest.path} is {manifest.hash}: "
+            f"allowed are the same shards, or another --run directory"
+        )
+    for name, (before, now) in differences(parse_config(earlier["config"]), config).items():
+        if name not in MAY_CHANGE:
+            raise ValueError(
+                f"{name} is {now!r}: the run in {folder} has {before!r}; "
+                f"allowed is the same, or another --run directory"
+            )
+        say(f"changed    {name} from {before} to {now}")
+
+
+def write(
+    folder: Path, config: TrainConfig, manifest: Manifest, tokenizer: str | None, parameters: int, vocabulary: int
+) -> None:
+    """Record the run as it is now started, and copy its tokenizer beside it.
+
+    Raises ``ValueError`` when the tokenizer is not the one the shards were written with.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    if tokenizer is not None:
+        manifest.check_tokenizer(tokenizer)
+        with fsspec.open(tokenizer, "rb") as handle:
+            _write(folder / TOKENIZER, handle.read())
+    value = {
+        "config": config.model_dump(),
+        "shards": manifest.path,
+        "manifest": manifest.hash,
+        "tokenizer_fingerprint": manifest.tokenizer_fingerprint,
+        "eos_id": manifest.eos_id,
+        "embedding_rows": vocabulary,
+        "parameters": parameters,
+        "torch": torch.__version__,
+        "python": platform.python_version(),
+    }
+    _write(folder / NAME, (json.dumps(value, indent=2, sort_keys=True) + "\n").encode())
+
+
+def _write(path: Path, content: bytes) -> None:
+    temporary = path.with_name(f".tmp-{path.name}")
+    with open(temporary, "wb") as handle:
+        handle.write(content)
+        handle.flush()
+        os.fsync(handle.fileno())
+    temporary.replace(path)
