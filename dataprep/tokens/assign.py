@@ -18,11 +18,10 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from dataprep.shards.layout import SPLITS
-from dataprep.tokens.hashing import SPACE, keyed_hashes
-from dataprep.tokens.measure import SPLIT, CorpusMeasure
+from dataprep.tokens.hashing import ORDER, SPACE, SPLIT, keyed_hashes
+from dataprep.tokens.measure import CorpusMeasure
 from dataprep.tokens.settings import ShardSettings
 
-ORDER = "order"
 TRAIN, VALIDATION = SPLITS
 
 
@@ -97,7 +96,7 @@ def validation_threshold(corpus: CorpusMeasure, fraction: float) -> int:
     """Split hashes below this are validation."""
     if fraction == 0 or corpus.documents < 2:
         return 0
-    return min(max(int(fraction * SPACE), corpus.lowest + 1), corpus.highest)
+    return min(max(int(fraction * SPACE), corpus.lowest_split + 1), corpus.highest_split)
 
 
 def _shards(tokens: int, settings: ShardSettings) -> int:

@@ -47,7 +47,7 @@ class Encoder:
         self.dtype = token_dtype(self.vocabulary_size)
 
     def encode(self, texts: pa.Array) -> tuple[NDArray[Any], NDArray[np.int64]]:
-        """``texts``: string or large_string. ids: flat, each document closed with EOS; offsets: int64[n + 1] into ids."""
+        """ids: flat, each document of the (large_)string ``texts`` closed with EOS; offsets: int64[n + 1] into ids."""
         os.environ["TOKENIZERS_PARALLELISM"] = "false"  # parallelism is one process a core
         ids: list[NDArray[Any]] = []
         lengths = np.empty(len(texts), np.int64)
@@ -61,6 +61,18 @@ class Encoder:
                 row += 1
         offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths)])
         return (np.concatenate(ids) if ids else np.empty(0, self.dtype)), offsets
+
+    def measure(self, texts: pa.ChunkedArray, limit: int) -> tuple[int, int]:
+        """UTF-8 bytes and tokens (EOS not counted) of the first texts, until ``limit`` bytes have been encoded."""
+        size = tokens = 0
+        for chunk in texts.chunks:
+            for piece in _pieces(chunk):
+                ids, offsets = self.encode(piece)
+                size += int(byte_lengths(piece).sum())
+                tokens += len(ids) - len(offsets) + 1
+                if size >= limit:
+                    return size, tokens
+        return size, tokens
 
 
 @cache

@@ -12,6 +12,11 @@ from numpy.typing import NDArray
 
 SPACE = 1 << 64
 
+# Purposes: what a hash decides
+SPLIT = "split"
+ORDER = "order"
+SAMPLE = "tokenizer sample"
+
 
 def id_bytes(ids: pa.Array) -> NDArray[np.uint8]:
     """A fixed_size_binary[16] array as uint8[n, 16], a view."""

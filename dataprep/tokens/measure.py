@@ -12,9 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from dataprep.tokens.hashing import SPACE, keyed_hashes
-
-SPLIT = "split"  # the purpose whose hashes decide train or validation
+from dataprep.tokens.hashing import SAMPLE, SPACE, SPLIT, keyed_hashes
 
 
 def rows_by_source(batch: pa.RecordBatch) -> dict[str, NDArray[np.int64]]:
@@ -37,11 +35,12 @@ def byte_lengths(texts: pa.Array) -> NDArray[np.int64]:
 
 @dataclass
 class CorpusMeasure:
-    """``sources``: name → [documents, UTF-8 bytes]. ``lowest``/``highest``: extreme split hashes of all documents."""
+    """``sources``: name → [documents, UTF-8 bytes]; the others are the extreme hashes over all documents."""
 
     sources: dict[str, list[int]] = field(default_factory=dict)
-    lowest: int = SPACE - 1
-    highest: int = 0
+    lowest_split: int = SPACE - 1
+    highest_split: int = 0
+    lowest_sample: int = SPACE - 1
 
     def add(self, batch: pa.RecordBatch, seed: int) -> None:
         """Count a batch with the columns id, text and source."""
@@ -52,9 +51,14 @@ class CorpusMeasure:
             entry = self.sources.setdefault(source, [0, 0])
             entry[0] += len(rows)
             entry[1] += int(lengths[rows].sum())
-        hashes = keyed_hashes(batch.column("id"), seed, SPLIT)
-        self.lowest = min(self.lowest, int(hashes.min()))
-        self.highest = max(self.highest, int(hashes.max()))
+        split = keyed_hashes(batch.column("id"), seed, SPLIT)
+        sample = keyed_hashes(batch.column("id"), seed, SAMPLE)
+        self._extend(int(split.min()), int(split.max()), int(sample.min()))
+
+    def _extend(self, lowest_split: int, highest_split: int, lowest_sample: int) -> None:
+        self.lowest_split = min(self.lowest_split, lowest_split)
+        self.highest_split = max(self.highest_split, highest_split)
+        self.lowest_sample = min(self.lowest_sample, lowest_sample)
 
     @property
     def documents(self) -> int:
@@ -67,14 +71,14 @@ class CorpusMeasure:
     def to_json(self) -> dict[str, Any]:
         return {
             "sources": {name: self.sources[name] for name in sorted(self.sources)},
-            "lowest": self.lowest,
-            "highest": self.highest,
+            "lowest_split": self.lowest_split,
+            "highest_split": self.highest_split,
+            "lowest_sample": self.lowest_sample,
         }
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> "CorpusMeasure":
-        sources = {name: list(counts) for name, counts in value["sources"].items()}
-        return cls(sources, value["lowest"], value["highest"])
+        return cls(**(value | {"sources": {name: list(counts) for name, counts in value["sources"].items()}}))
 
     @classmethod
     def total(cls, parts: Iterable["CorpusMeasure"]) -> "CorpusMeasure":
@@ -84,6 +88,5 @@ class CorpusMeasure:
                 entry = result.sources.setdefault(source, [0, 0])
                 entry[0] += documents
                 entry[1] += size
-            result.lowest = min(result.lowest, part.lowest)
-            result.highest = max(result.highest, part.highest)
+            result._extend(part.lowest_split, part.highest_split, part.lowest_sample)
         return result

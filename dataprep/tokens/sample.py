@@ -12,10 +12,9 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from dataprep.tokens.hashing import SPACE, id_bytes, keyed_hashes
-from dataprep.tokens.measure import byte_lengths
+from dataprep.tokens.hashing import SAMPLE, SPACE, id_bytes, keyed_hashes
+from dataprep.tokens.measure import CorpusMeasure, byte_lengths
 
-PURPOSE = "tokenizer sample"
 SLACK_PERCENT = 125
 
 SCHEMA = pa.schema(
@@ -27,14 +26,15 @@ SCHEMA = pa.schema(
 )
 
 
-def sample_threshold(corpus_bytes: int, budget: int) -> int:
-    """Documents whose hash is at most this are collected: about 1.25 budgets, or everything."""
-    return min(budget * SLACK_PERCENT * SPACE // (max(corpus_bytes, 1) * 100), SPACE - 1)
+def sample_threshold(corpus: CorpusMeasure, budget: int) -> int:
+    """Documents whose hash is at most this are collected: about 1.25 budgets, or everything; always one document."""
+    share = budget * SLACK_PERCENT * SPACE // (max(corpus.bytes, 1) * 100)
+    return min(max(share, corpus.lowest_sample), SPACE - 1)
 
 
 def candidates(batch: pa.RecordBatch, seed: int, threshold: int) -> pa.RecordBatch:
     """The batch's documents at or below the threshold, as rows of ``SCHEMA``."""
-    hashes = keyed_hashes(batch.column("id"), seed, PURPOSE)
+    hashes = keyed_hashes(batch.column("id"), seed, SAMPLE)
     rows = np.flatnonzero(hashes <= np.uint64(threshold))
     columns = [pa.array(hashes[rows]), *(batch.column(name).take(pa.array(rows)) for name in ("id", "text"))]
     return pa.RecordBatch.from_arrays(columns, schema=SCHEMA)

@@ -9,6 +9,7 @@ Decisions:
 - The pre-tokenizer keeps every byte (no added prefix space), so decode(encode(text)) is text.
 """
 
+import os
 from collections.abc import Iterable, Iterator
 
 import pyarrow as pa
@@ -39,6 +40,7 @@ def train_tokenizer(texts: pa.ChunkedArray, settings: TokenizerSettings) -> byte
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
+    os.environ["TOKENIZERS_PARALLELISM"] = "true"  # training is one piece of work: every core is free for it
     tokenizer.train_from_iterator(_batches(texts), trainer)
     return tokenizer.to_str(pretty=True).encode()
 

@@ -1,0 +1,294 @@
+"""The last two stages: unique documents → ``tokenizer/tokenizer.json`` → ``shards/<source>/<split>-00000.arrow``.
+
+Tokenizer, two pipelines: *measure* counts documents and bytes per source, part by part; *sample* brings a bounded
+sample to one place and trains there (or measures the tokenizer that the recipe gives).
+Shards, one pipeline: *encode* turns parts into ids and regroups them by shard; each shard is sorted and written in the
+memory of one shard; the driver writes the manifest from the receipts.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import apache_beam as beam
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from dataprep import storage
+from dataprep.parts import read_part
+from dataprep.shards.layout import WrittenShard, fingerprint, shard_name
+from dataprep.shards.manifest import Manifest
+from dataprep.shards.writer import write_shard
+from dataprep.storage import FileInfo
+from dataprep.tally import Tally
+from dataprep.tokens import sample
+from dataprep.tokens.assign import ShardPlan
+from dataprep.tokens.encode import Encoder, load_encoder
+from dataprep.tokens.measure import CorpusMeasure
+from dataprep.tokens.regroup import collect_shard, encode_rows
+from dataprep.tokens.settings import TokenizerSettings
+from dataprep.tokens.train import train_tokenizer
+from pipelines.batches import Split
+from pipelines.receipts import Receipt
+from pipelines.shuffle import Each, PartitionShuffle
+from pipelines.stage import Build, Run, Stage, read_manifest
+
+COLUMNS = ["id", "text", "source"]
+TOKENIZER_FILE = "tokenizer.json"
+PLAN_FILE = "_work/plan.json"
+MEASURED_BYTES = 4 << 20  # of the sample, to know the tokenizer's bytes per token
+
+
+class TokenizerStage(Stage):
+    name = "tokenizer"
+    title = "train tokenizer"
+    code = (
+        "dataprep.shards.layout",
+        "dataprep.tokens.encode",
+        "dataprep.tokens.hashing",
+        "dataprep.tokens.measure",
+        "dataprep.tokens.sample",
+        "dataprep.tokens.train",
+        "pipelines.tokens",
+    )
+    libraries = ("tokenizers",)
+    upstream = ("unique",)
+    phases = ("measure", "sample", "sample.reduce")
+
+    def settings(self) -> dict[str, Any]:
+        return {"seed": self.recipe.seed, "tokenizer": self.recipe.tokenizer.model_dump(mode="json")}
+
+    def inputs(self) -> list[FileInfo]:
+        file = self.recipe.tokenizer.file
+        if file is None:
+            return []
+        if not storage.exists(file):
+            raise ValueError(f"tokenizer.file: {file!r} does not exist; it must be a tokenizer.json")
+        return storage.list_files(file)
+
+    def plan(self) -> list[Split]:
+        return _parts(self)
+
+    def graphs(self) -> list[tuple[str, Build]]:
+        return [("measure", self.build_measure), ("sample", self.build)]
+
+    def build_measure(self, splits: beam.PCollection) -> beam.PCollection:
+        return splits | "tokenizer/measure" >> Each("measure", self.directory, MeasurePart(self.recipe.seed))
+
+    def build(self, splits: beam.PCollection) -> beam.PCollection:
+        learn = LearnTokenizer(self.directory, self.recipe.tokenizer)
+        return splits | "tokenizer/sample" >> PartitionShuffle(
+            "sample", self.directory, SamplePart(self.recipe.seed), learn
+        )
+
+    def execute(self, run: Run) -> None:
+        given = self.recipe.tokenizer.file
+        if given is not None:  # workers elsewhere may not see the file
+            data = storage.read_bytes(given)
+            Encoder(data, self.recipe.tokenizer.eos_token, given)
+            storage.write_bytes(storage.join(self.directory, TOKENIZER_FILE), data)
+        parts = self.plan()
+        run("measure", self.build_measure, parts)
+        corpus = self._corpus()
+        if corpus.bytes == 0:
+            where = storage.join(self.out, "unique", "kept")
+            raise ValueError(f"tokenizer: no text is left in {where}; the stages before removed everything there was")
+        threshold = sample.sample_threshold(corpus, self.recipe.tokenizer.sample_bytes)
+        splits = [Split.of(part.index, part.size, part.load() | {"threshold": threshold}) for part in parts]
+        run("sample", self.build, splits)
+
+    def finish(self) -> tuple[Tally, dict[str, Any]]:
+        (learned,) = self.receipts("sample.reduce")
+        measured = self.receipts("measure")
+        tally = Tally.total(Tally.from_json(receipt["tally"]) for receipt in measured)
+        return tally, {"corpus": self._corpus().to_json(), **learned["work"]}
+
+    def _corpus(self) -> CorpusMeasure:
+        return CorpusMeasure.total(CorpusMeasure.from_json(r["work"]) for r in self.receipts("measure"))
+
+
+class ShardsStage(Stage):
+    name = "shards"
+    title = "write shards"
+    code = (
+        "dataprep.shards",
+        "dataprep.tokens.assign",
+        "dataprep.tokens.encode",
+        "dataprep.tokens.hashing",
+        "dataprep.tokens.measure",
+        "dataprep.tokens.regroup",
+        "dataprep.tokens.sample",
+        "pipelines.tokens",
+    )
+    libraries = ("tokenizers",)
+    upstream = ("unique", "tokenizer")
+    phases = ("encode", "encode.reduce")
+
+    def settings(self) -> dict[str, Any]:
+        return {"seed": self.recipe.seed, "shards": self.recipe.shards.model_dump(mode="json")}
+
+    def plan(self) -> list[Split]:
+        return _parts(self)
+
+    def graphs(self) -> list[tuple[str, Build]]:
+        return [("encode", self.build)]
+
+    def build(self, splits: beam.PCollection) -> beam.PCollection:
+        job = storage.join(self.directory, PLAN_FILE)
+        return splits | "shards/encode" >> PartitionShuffle(
+            "encode", self.directory, EncodePart(job), WriteShard(job, self.directory)
+        )
+
+    def execute(self, run: Run) -> None:
+        tokenizer = storage.join(self.out, "tokenizer")
+        manifest = read_manifest(tokenizer)
+        if manifest is None:
+            raise ValueError(f"shards: {tokenizer} is not finished; run the tokenize stage first")
+        learned = manifest["extra"]
+        plan = ShardPlan.of(
+            CorpusMeasure.from_json(learned["corpus"]),
+            learned["measured_bytes"],
+            learned["measured_tokens"],
+            self.recipe.shards,
+            self.recipe.seed,
+        )
+        job = {
+            "plan": plan.to_json(),
+            "tokenizer": storage.join(tokenizer, TOKENIZER_FILE),
+            "fingerprint": learned["fingerprint"],
+            "eos_token": self.recipe.tokenizer.eos_token,
+        }
+        storage.write_json(storage.join(self.directory, PLAN_FILE), job)
+        run("encode", self.build, self.plan())
+
+    def finish(self) -> tuple[Tally, dict[str, Any]]:
+        encoded = self.receipts("encode")
+        tally = Tally.total(Tally.from_json(receipt["tally"]) for receipt in encoded)
+        written = [WrittenShard.from_json(receipt["work"]) for receipt in self.receipts("encode.reduce")]
+        manifest = Manifest.build(self.directory, written)
+        for what, stored in (("tokens", manifest.tokens), ("bytes", manifest.bytes), ("documents", manifest.documents)):
+            made = sum(receipt["extra"][what] for receipt in encoded)
+            if made != stored:
+                raise RuntimeError(f"stage shards: {made} {what} were encoded, {stored} are in shards")
+        manifest.save()
+        extra: dict[str, Any] = {
+            "documents": manifest.documents,
+            "tokens": manifest.tokens,
+            "bytes": manifest.bytes,
+            "shards": len(manifest.shards),
+            "manifest_hash": manifest.hash,
+            "notes": [],
+        }
+        if not manifest.select("validation"):
+            fraction = self.recipe.shards.validation_fraction
+            why = f"shards.validation_fraction is {fraction:g}" if fraction == 0 else "the corpus is a single document"
+            extra["notes"].append(f"there are no validation shards: {why}")
+        return tally, extra
+
+
+@dataclass(frozen=True)
+class MeasurePart:
+    seed: int
+
+    def __call__(self, split: Split, receipt: Receipt) -> dict[str, Any]:
+        corpus = CorpusMeasure()
+        for batch in read_part(split.load()["path"], COLUMNS):
+            corpus.add(batch, self.seed)
+            _count(batch, receipt)
+        return corpus.to_json()
+
+
+@dataclass(frozen=True)
+class SamplePart:
+    seed: int
+
+    def __call__(self, split: Split, receipt: Receipt) -> Iterator[tuple[int, pa.RecordBatch]]:
+        work = split.load()
+        for batch in read_part(work["path"], COLUMNS):
+            yield 0, sample.candidates(batch, self.seed, work["threshold"])
+            receipt.pulse()
+
+
+@dataclass(frozen=True)
+class LearnTokenizer:
+    directory: str
+    settings: TokenizerSettings
+
+    def __call__(self, partition: int, batches: Iterable[pa.RecordBatch], receipt: Receipt) -> dict[str, Any]:
+        texts = sample.cut(pa.Table.from_batches(list(batches), schema=sample.SCHEMA), self.settings.sample_bytes)
+        path = storage.join(self.directory, TOKENIZER_FILE)
+        if self.settings.file is None:
+            data = train_tokenizer(texts, self.settings)
+            storage.write_bytes(path, data)
+        else:
+            data = storage.read_bytes(path)
+        encoder = Encoder(data, self.settings.eos_token, path)
+        measured_bytes, measured_tokens = encoder.measure(texts, MEASURED_BYTES)
+        return {
+            "fingerprint": fingerprint(data),
+            "vocabulary_size": encoder.vocabulary_size,
+            "eos_id": encoder.eos_id,
+            "sample_bytes": pc.sum(pc.binary_length(texts)).as_py(),
+            "sample_documents": len(texts),
+            "measured_bytes": measured_bytes,
+            "measured_tokens": measured_tokens,
+            "bytes_per_token": round(measured_bytes / max(measured_tokens, 1), 4),
+        }
+
+
+@dataclass(frozen=True)
+class EncodePart:
+    job: str
+
+    def __call__(self, split: Split, receipt: Receipt) -> Iterator[tuple[int, pa.RecordBatch]]:
+        job = storage.read_json(self.job)
+        plan = ShardPlan.from_json(job["plan"])
+        encoder = load_encoder(job["tokenizer"], job["eos_token"], job["fingerprint"])
+        counts = {"documents": 0, "bytes": 0, "tokens": 0}
+        for batch in read_part(split.load()["path"], COLUMNS):
+            for partition, rows in encode_rows(batch, encoder, plan):
+                counts["documents"] += rows.num_rows
+                counts["bytes"] += pc.sum(rows.column("bytes")).as_py()
+                counts["tokens"] += pc.sum(pc.list_value_length(rows.column("tokens"))).as_py()
+                yield partition, rows
+            _count(batch, receipt)
+        receipt.extra |= counts
+
+
+@dataclass(frozen=True)
+class WriteShard:
+    job: str
+    directory: str
+
+    def __call__(self, partition: int, batches: Iterable[pa.RecordBatch], receipt: Receipt) -> dict[str, Any]:
+        job = storage.read_json(self.job)
+        encoder = load_encoder(job["tokenizer"], job["eos_token"], job["fingerprint"])
+        source, split, index = ShardPlan.from_json(job["plan"]).place(partition)
+        rows = collect_shard(batches)
+        receipt.tally.take(len(rows.doc_ids))
+        receipt.tally.keep(len(rows.doc_ids))
+        return write_shard(
+            self.directory,
+            shard_name(source, split, index),
+            rows.tokens,
+            rows.offsets,
+            rows.doc_ids,
+            source=source,
+            split=split,
+            tokenizer_fingerprint=encoder.fingerprint,
+            vocabulary_size=encoder.vocabulary_size,
+            eos_id=encoder.eos_id,
+            text_bytes=rows.bytes,
+        ).to_json()
+
+
+def _parts(stage: Stage) -> list[Split]:
+    files = stage.upstream_parts("unique")
+    return [Split.of(index, file.size, {"path": file.path}) for index, file in enumerate(files)]
+
+
+def _count(batch: pa.RecordBatch, receipt: Receipt) -> None:
+    characters = pc.sum(pc.utf8_length(batch.column("text")), min_count=0).as_py()
+    receipt.tally.take(batch.num_rows, characters)
+    receipt.tally.keep(batch.num_rows, characters)
+    receipt.pulse()
