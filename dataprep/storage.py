@@ -150,6 +150,13 @@ def remove_file(path: str) -> None:
         fs.rm_file(inner)
 
 
+def sweep(path: str) -> None:
+    """Remove the temporary files that killed writers left under a local directory; call it when no writer is at work."""
+    if is_local(path):
+        for found in Path(local_path(path)).rglob(f"*{TEMPORARY}*"):
+            found.unlink(missing_ok=True)
+
+
 def remove_tree(path: str) -> None:
     """Remove a directory; locally it is renamed first, so that half of it is never mistaken for the whole."""
     if is_local(path):

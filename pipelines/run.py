@@ -92,14 +92,25 @@ class Driver:
         if manifest and manifest["fingerprint"] == wanted and stage.outputs() == manifest["outputs"]:
             self._clear_working_files(stage)
             self.emit("skip", stage=stage.name)
-            return manifest
+            return self._not_empty(stage, manifest)
         self._prepare(stage, wanted, manifest)
         self.emit("start", stage=stage.name)
         stage.execute(lambda phase, build, splits: self.pipeline(stage, phase, build, splits))
         manifest = stage.write_manifest(parts, time.monotonic() - started)
         self._clear_working_files(stage)
         self.emit("done", stage=stage.name)
-        return manifest
+        return self._not_empty(stage, manifest)
+
+    def _not_empty(self, stage: Stage, manifest: dict[str, Any]) -> dict[str, Any]:
+        counts = manifest["counts"]
+        if counts["kept"]:
+            return manifest
+        went = {reason: documents for reason, (documents, _) in counts["removed"].items()} | counts["quarantined"]
+        why = ", ".join(f"{reason} {n}" for reason, n in sorted(went.items(), key=lambda item: -item[1])[:5])
+        raise StageError(
+            f"{stage.name}: no documents are left of {counts['documents_in']} ({why or 'the input is empty'}); "
+            f"see them with: dataprep inspect {self.job.out} --stage {stage.name}"
+        )
 
     def pipeline(self, stage: Stage, phase: str, build: Build, splits: list[Split]) -> None:
         """Run one Beam pipeline of a stage over ``splits`` and wait for it."""
@@ -143,6 +154,7 @@ class Driver:
         if storage.exists(working):
             for folder in ("_work", "_live"):
                 storage.remove_tree(storage.join(stage.directory, folder))
+            storage.sweep(stage.directory)
             storage.remove_file(working)
 
 
