@@ -3,10 +3,10 @@
 Decisions:
 - Kernels take ``values`` (uint8, the UTF-8 bytes of the column) and ``offsets`` (int64, one more than documents), so a
   slice of a batch costs nothing and no document becomes a Python object.
-- A piece of text is identified by the polynomial hash ``sum((byte + 1) * BASE**k)`` modulo 2**64. It composes: ``hash(a + b) = hash(a) * BASE**len(b) + hash(b)``, so the hash of an n-gram comes from the
-  hashes of its words, with or without spaces between them. Two given pieces collide with odds of about 2**-60; in a
-  document of a million words one false repeat is expected in about two million such documents. (Text built on purpose,
-  as the Thue-Morse sequence, can collide.)
+- A piece of text is identified by the polynomial hash ``sum((byte + 1) * BASE**k)`` modulo 2**64. It composes:
+  ``hash(a + b) = hash(a) * BASE**len(b) + hash(b)``, so the hash of an n-gram comes from the hashes of its words, with
+  or without spaces between them. Two given pieces collide with odds of about 2**-60: among documents of a million
+  words, one in about two million has a false repeat. (Text built on purpose, as the Thue-Morse sequence, can collide.)
 - Arithmetic on hashes is uint64 throughout: numba turns ``uint64 + int64`` into a float.
 """
 

@@ -1,0 +1,199 @@
+"""Rules: data that turns signals into the reason why a document is rejected.
+
+A rule compares one signal with one value: ``{reject: few_words, when: gopher.words, below: 50}``. A recipe lists rules
+of its own and published rule sets by name (``{use: gopher_quality}``), which are YAML files in `dataprep.rulesets`.
+
+Decisions:
+- Everything is measured before anything is decided, and the order of the rules only decides which reason is written:
+  the first rule that fires. So thresholds can be decided again from the columns alone.
+- A reason from a rule set is ``set.rule``, as ``gopher_repetition.top_2_gram``; a recipe's own rule has its own name.
+- ``below`` and ``above`` are strict, ``at_most`` and ``at_least`` are not. A signal that is null fires no rule.
+"""
+
+import operator
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
+from importlib.resources import files
+from typing import Annotated, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import yaml
+from pydantic import Discriminator, Field, Tag, model_validator
+
+from dataprep.settings import Settings
+from dataprep.tally import Tally
+
+REJECTED_BY = pa.field("rejected_by", pa.string())
+LANGUAGE = "language.label"
+
+Value = bool | int | float | str
+RuleName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]*$", max_length=64)]
+
+_COMPARE: dict[str, Callable[[Any, Any], Any]] = {
+    "below": pc.less,
+    "above": pc.greater,
+    "at_most": pc.less_equal,
+    "at_least": pc.greater_equal,
+    "equals": pc.equal,
+}
+COMPARISONS = (*_COMPARE, "one_of", "none_of")
+
+
+class Reject(Settings):
+    """Reject documents whose signal ``when`` compares so; with ``languages``, only documents in one of those."""
+
+    reject: RuleName
+    when: str
+    below: float | None = None
+    above: float | None = None
+    at_most: float | None = None
+    at_least: float | None = None
+    equals: Value | None = None
+    one_of: tuple[Value, ...] | None = None
+    none_of: tuple[Value, ...] | None = None
+    languages: tuple[str, ...] | None = None
+
+    @model_validator(mode="after")
+    def _one_comparison(self) -> "Reject":
+        given = [name for name in COMPARISONS if getattr(self, name) is not None]
+        if len(given) != 1:
+            shown = " and ".join(given) or "no comparison"
+            raise ValueError(f"rule {self.reject!r} has {shown}; exactly one is needed: {', '.join(COMPARISONS)}")
+        return self
+
+    @property
+    def comparison(self) -> str:
+        return next(name for name in COMPARISONS if getattr(self, name) is not None)
+
+    @property
+    def value(self) -> Any:
+        return getattr(self, self.comparison)
+
+    def fires(self, batch: pa.RecordBatch) -> pa.BooleanArray:
+        """One boolean a document, never null."""
+        column = batch.column(self.when)
+        if self.comparison in _COMPARE:
+            fired = _COMPARE[self.comparison](column, pa.scalar(self.value))
+        else:
+            fired = pc.is_in(column, value_set=pa.array(self.value, column.type))
+            if self.comparison == "none_of":
+                fired = pc.and_(pc.invert(fired), pc.is_valid(column))
+        if self.languages is not None:
+            spoken = pc.is_in(batch.column(LANGUAGE), value_set=pa.array(self.languages, pa.string()))
+            fired = pc.and_(fired, spoken)
+        return pc.fill_null(fired, False)
+
+    def __str__(self) -> str:
+        value = list(self.value) if isinstance(self.value, tuple) else self.value
+        return f"{self.when} {self.comparison.replace('_', ' ')} {value}"
+
+
+class Use(Settings):
+    """A published rule set, whole or ``without`` some rules, with ``change``d thresholds, in ``languages``."""
+
+    use: str
+    without: tuple[str, ...] = ()
+    change: dict[str, float] = Field(default_factory=dict)
+    languages: tuple[str, ...] | None = None
+
+    @model_validator(mode="after")
+    def _known(self) -> "Use":
+        known = [rule.reject for rule in load_rule_set(self.use)]
+        for name in (*self.without, *self.change):
+            if name not in known:
+                raise ValueError(f"rule set {self.use!r} has no rule {name!r}; allowed: {', '.join(known)}")
+        return self
+
+
+def _kind(value: Any) -> str:
+    return "Use" if (isinstance(value, Use) or (isinstance(value, Mapping) and "use" in value)) else "Reject"
+
+
+RuleSettings = Annotated[Annotated[Use, Tag("Use")] | Annotated[Reject, Tag("Reject")], Discriminator(_kind)]
+
+
+def rule_set_names() -> list[str]:
+    """The published rule sets that come along."""
+    return sorted(path.name.removesuffix(".yaml") for path in _folder().iterdir() if path.name.endswith(".yaml"))
+
+
+def _folder() -> Any:
+    return files("dataprep.rulesets")
+
+
+@cache
+def load_rule_set(name: str) -> tuple[Reject, ...]:
+    """The rules of a published set in their order. Raises ``ValueError`` for an unknown name."""
+    if name not in rule_set_names():
+        raise ValueError(f"no rule set {name!r}; allowed: {', '.join(rule_set_names())}")
+    value = yaml.safe_load((_folder() / f"{name}.yaml").read_text(encoding="utf-8"))
+    return tuple(Reject.model_validate(rule) for rule in value)
+
+
+def resolve(rules: Sequence[Use | Reject]) -> tuple[Reject, ...]:
+    """All single rules in order, those of rule sets under their full reason ``set.rule``, thresholds as changed."""
+    resolved: list[Reject] = []
+    for item in rules:
+        if isinstance(item, Reject):
+            resolved.append(item)
+            continue
+        for rule in load_rule_set(item.use):
+            if rule.reject in item.without:
+                continue
+            update: dict[str, Any] = {"reject": f"{item.use}.{rule.reject}"}
+            if rule.reject in item.change:
+                update[rule.comparison] = item.change[rule.reject]
+            if item.languages is not None:
+                update["languages"] = item.languages
+            resolved.append(rule.model_copy(update=update))
+    return tuple(resolved)
+
+
+def check_signals(rules: Sequence[Reject], columns: pa.Schema) -> None:
+    """Raise ``ValueError`` when a rule names a column that is not measured, or compares text with a number."""
+    for rule in rules:
+        needed = (rule.when, LANGUAGE) if rule.languages is not None else (rule.when,)
+        for name in needed:
+            if name not in columns.names:
+                raise ValueError(
+                    f"rule {rule.reject!r} needs the signal {name!r}, which is not measured; "
+                    f"allowed: {', '.join(columns.names) or 'none, since signals is empty'}"
+                )
+        values = rule.value if isinstance(rule.value, tuple) else (rule.value,)
+        text = columns.field(rule.when).type == pa.string()
+        if any(isinstance(value, str) != text for value in values):
+            kind = "text" if text else "a number"
+            raise ValueError(f"rule {rule.reject!r} compares {rule.when}, which is {kind}, with {rule.value!r}")
+
+
+def decide(batch: pa.RecordBatch, rules: Sequence[Reject]) -> pa.RecordBatch:
+    """``batch`` with the column ``rejected_by``: the first rule that fires, or null for a document that is kept."""
+    first = np.full(batch.num_rows, len(rules), np.int32)
+    for position in reversed(range(len(rules))):
+        first[rules[position].fires(batch).to_numpy(zero_copy_only=False)] = position
+    reasons = pa.array([rule.reject for rule in rules] + [None], pa.string())
+    column = reasons.take(pa.array(first))
+    index = batch.schema.get_field_index(REJECTED_BY.name)
+    if index >= 0:
+        return batch.set_column(index, REJECTED_BY, column)
+    return batch.append_column(REJECTED_BY, column)
+
+
+def separate(batch: pa.RecordBatch, tally: Tally) -> tuple[pa.RecordBatch, pa.RecordBatch]:
+    """The kept and the removed rows of a decided batch, in their order; ``tally`` counts both."""
+    reasons = batch.column(REJECTED_BY.name)
+    lengths = pc.utf8_length(batch.column("text"))
+    is_kept = pc.is_null(reasons)
+    kept, removed = batch.filter(is_kept), batch.filter(pc.invert(is_kept))
+    tally.keep(kept.num_rows, _total(lengths.filter(is_kept)))
+    table = pa.table({"reason": reasons, "characters": lengths}).filter(pc.invert(is_kept))
+    counts = table.group_by("reason").aggregate([("characters", "count"), ("characters", "sum")]).to_pylist()
+    for row in sorted(counts, key=operator.itemgetter("reason")):
+        tally.remove(row["reason"], row["characters_count"], row["characters_sum"])
+    return kept, removed
+
+
+def _total(lengths: pa.Array) -> int:
+    return pc.sum(lengths).as_py() or 0

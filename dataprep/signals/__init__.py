@@ -1,0 +1,9 @@
+"""Signals: steps that measure a batch of documents and change nothing. One file a family, one column a measurement.
+
+base        what a signal is, and ratios as Python computes them
+language    language.*    which language, by a fastText model
+gopher      gopher.*      the quality measurements of MassiveText (Gopher)
+repetition  repetition.*  the repetition measurements of MassiveText (Gopher)
+fineweb     fineweb.*     the line measurements of FineWeb
+settings    the part of a recipe that says what is measured and what is rejected
+"""

@@ -1,0 +1,40 @@
+"""What a signal is: a step with a name and a schema of the columns it adds.
+
+Ratios are float64, not float32: a threshold is compared in double precision by every published recipe, and a share of
+exactly 0.2 stored as float32 would already be above it. A ratio without a denominator (an empty document has no
+lines and no words) is 0.0; counts are int32.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+
+class Signal(Protocol):
+    """A step (see `dataprep.steps`) that adds exactly ``columns``, whose names are ``family.signal``."""
+
+    name: str
+
+    @property
+    def columns(self) -> pa.Schema: ...
+
+    def __call__(self, batch: pa.RecordBatch) -> pa.RecordBatch: ...
+
+
+def ratio(numerator: NDArray[Any], denominator: NDArray[Any]) -> NDArray[np.float64]:
+    """``int / int`` as Python computes it, element by element; 0.0 where the denominator is 0."""
+    result = np.zeros(len(denominator), np.float64)
+    np.divide(numerator, denominator, out=result, where=denominator != 0)
+    return result
+
+
+def with_columns(batch: pa.RecordBatch, columns: pa.Schema, values: Mapping[str, Any]) -> pa.RecordBatch:
+    """``batch`` with ``columns`` added in their order; a column it already has is replaced in its place."""
+    for field in columns:
+        array = pa.array(values[field.name], field.type)
+        index = batch.schema.get_field_index(field.name)
+        batch = batch.append_column(field, array) if index < 0 else batch.set_column(index, field, array)
+    return batch
