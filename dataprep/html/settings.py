@@ -1,0 +1,22 @@
+"""How pages become text, and what a page may cost."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from dataprep.settings import Settings
+
+
+class ExtractSettings(Settings):
+    """The extractor and the limits for one page; a page beyond a limit is quarantined.
+
+    ``page_seconds`` is CPU time, so that a busy machine quarantines no other pages than an idle one; ``page_bytes`` is
+    the size after transfer encodings are undone; ``page_nesting`` counts open elements; ``page_memory`` is the address
+    space of the extracting process in bytes.
+    """
+
+    engine: Literal["resiliparse", "trafilatura"] = "resiliparse"
+    page_seconds: float = Field(default=10.0, gt=0, le=600)
+    page_bytes: int = Field(default=16 << 20, ge=1)
+    page_nesting: int = Field(default=2000, ge=1)
+    page_memory: int = Field(default=4 << 30, ge=512 << 20)
