@@ -1,7 +1,7 @@
 """Gopher's quality measurements: document length, word length, symbols, bullets, ellipses, alphabetic and stop words.
 
 Source: Rae et al. 2021, "Scaling Language Models: Methods, Analysis & Insights from Training Gopher", arXiv
-2112.11446, appendix A.1.1 (quality filtering). Where it leaves a choice we take datatrove's (0.10, gopher_quality_filter.py).
+2112.11446, appendix A.1.1. Where it leaves a choice we take datatrove's (0.10, gopher_quality_filter.py).
 
 ==========================  ============================================================================================
 gopher.words                words with a letter or a number (the others are symbols, and count only as denominators)

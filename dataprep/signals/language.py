@@ -5,10 +5,10 @@ The built-in model is ``lid.176.ftz``, 176 languages, compressed to 0.9 MB (Joul
 other fastText model is used by giving its path; nothing is ever downloaded.
 
 Decisions:
-- A fastText model has no batch kernel, so this is the one signal that makes a Python string of each document: its first
-  ``first_characters`` code points, newlines as spaces. The first 1,000 give the same label as the whole text for 99.4 %
-  of documents, 3.5 times faster.
-- A score's last bits differ between processors; it is rounded to 4 decimals before anybody compares it, and is at most 1.
+- A fastText model has no batch kernel, so this is the one signal that makes a Python string of each document: its
+  first ``first_characters`` code points, newlines as spaces. The first 1,000 give the same label as the whole text for
+  99.4 % of documents, 3.5 times faster.
+- A score's last bits differ between processors; it is rounded to 4 decimals before it is compared, and at most 1.
 - A document without words has the label ``und`` (ISO 639: undetermined) and the score 0. (The model would say "en".)
 """
 

@@ -1,0 +1,83 @@
+"""Documents → ``clean/kept/part-00000.parquet`` and ``clean/removed/part-00000.parquet``, both with every signal.
+
+One split a part of the stage before: read, measure everything, then decide, write two parts. A document that makes a
+signal raise is quarantined with the signal's name.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import apache_beam as beam
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from dataprep import storage
+from dataprep.document import SCHEMA
+from dataprep.parts import PartWriter, read_part
+from dataprep.rules import REJECTED_BY, decide, separate
+from dataprep.signals.language import model_fingerprint
+from dataprep.signals.settings import CleanSettings
+from dataprep.steps import apply_steps
+from dataprep.text.classes import UNICODE_VERSION
+from pipelines.batches import Split
+from pipelines.receipts import Receipt
+from pipelines.shuffle import Each
+from pipelines.stage import Stage
+
+
+class CleanStage(Stage):
+    name = "clean"
+    title = "measure and decide"
+    code = ("dataprep.rules", "dataprep.signals", "dataprep.steps", "dataprep.text", "pipelines.clean")
+    libraries = ("fasttext-community",)
+    upstream = ("documents",)
+    phases = ("clean",)
+
+    def settings(self) -> dict[str, Any]:
+        settings = self.recipe.clean
+        value: dict[str, Any] = {
+            "signals": list(settings.signals),
+            "rules": [rule.model_dump(mode="json", exclude_none=True) for rule in settings.resolved_rules()],
+            "unicode": UNICODE_VERSION,
+        }
+        if "language" in settings.signals:
+            value["language"] = {
+                "model": model_fingerprint(settings.language.model),
+                "first_characters": settings.language.first_characters,
+            }
+        return value
+
+    def plan(self) -> list[Split]:
+        parts = self.upstream_parts("documents")
+        return [Split.of(i, part.size, {"path": part.path}) for i, part in enumerate(parts)]
+
+    def build(self, splits: beam.PCollection) -> beam.PCollection:
+        return splits | "clean" >> Each("clean", self.directory, CleanPart(self.directory, self.recipe.clean))
+
+
+@dataclass(frozen=True)
+class CleanPart:
+    """The task of one split: one part of documents → one kept and one removed part."""
+
+    directory: str
+    settings: CleanSettings
+
+    def __call__(self, split: Split, receipt: Receipt) -> None:
+        steps = self.settings.steps()
+        rules = self.settings.resolved_rules()
+        schema = pa.schema([*SCHEMA, *self.settings.columns(), REJECTED_BY])
+        file = f"part-{split.name}.parquet"
+        with (
+            PartWriter(storage.join(self.directory, "kept", file), schema) as kept,
+            PartWriter(storage.join(self.directory, "removed", file), schema) as removed,
+        ):
+            for batch in read_part(split.load()["path"]):
+                receipt.tally.take(batch.num_rows, pc.sum(pc.utf8_length(batch.column("text"))).as_py() or 0)
+                measured, quarantined = apply_steps(steps, batch)
+                for row in quarantined:
+                    receipt.quarantine(row)
+                if measured.num_rows == 0:
+                    continue
+                stays, goes = separate(decide(measured, rules), receipt.tally)
+                kept.write(stays)
+                removed.write(goes)
