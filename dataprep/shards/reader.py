@@ -57,7 +57,9 @@ def open_shard(path: str) -> Shard:
         metadata = parse_metadata(reader.schema.metadata)
         batch = reader.get_batch(0)
         tokens, offsets, doc_ids = _views(batch, metadata)
-    except pa.ArrowException as error:
+    except (FileNotFoundError, PermissionError):
+        raise
+    except (pa.ArrowException, OSError) as error:  # Arrow reports places outside the file as OSError
         reason = str(error).splitlines()[0]
         raise ValueError(f"{path}: truncated or damaged, not a whole Arrow file ({reason})") from None
     except ValueError as error:
