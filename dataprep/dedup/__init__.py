@@ -5,9 +5,12 @@ In the order data flows:
 - ``settings``    what a recipe may say about it
 - ``words``       text → lower-cased words and exact fingerprints, straight from the UTF-8 buffers
 - ``hashing``     xxh32 of a shingle's bytes, 64-bit mixing, partition numbers
-- ``minhash``     signatures, bit-identical to ``datasketch.MinHash(scheme="affine32")``, and their files
+- ``minhash``     signatures, bit-identical to ``datasketch.MinHash(scheme="affine32")``
+- ``policy``      which copy the recipe would rather keep, as a number
+- ``sidecar``     the file beside each part that holds all of these
 - ``bands``       signatures → the keys that similar documents share
 - ``components``  shared keys → edges → connected components, by contraction in bounded memory
 - ``verdict``     components → who is kept, who is removed, for which kept copy and how similar
+- ``rows``        what travels between workers, and verdicts applied to document batches
 - ``_reference``  the same in plain Python, for readers and tests
 """

@@ -10,7 +10,7 @@ Decisions:
 import sys
 from typing import Any
 
-import llvmlite.ir as ir
+import llvmlite.ir as ir  # type: ignore[import-untyped]
 import numba as nb
 import numpy as np
 import numpy.typing as npt
@@ -47,13 +47,13 @@ _MIX_1, _MIX_2 = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
 
 
 def _load(bits: int) -> Any:
-    kind = {8: types.uint8, 32: types.uint32, 64: types.uint64}[bits]
+    kind: Any = {8: types.uint8, 32: types.uint32, 64: types.uint64}[bits]
 
     def load(context: Any, data: Any, at: Any) -> Any:
         """The unsigned integer at byte ``at`` of a uint8 array, not bound-checked."""
 
         def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            array = make_array(signature.args[0])(context, builder, arguments[0])
+            array = make_array(signature.args[0])(context, builder, arguments[0])  # type: ignore[no-untyped-call]
             place = builder.gep(array.data, [arguments[1]])
             return builder.load(builder.bitcast(place, ir.IntType(bits).as_pointer()), align=1)
 
@@ -65,8 +65,7 @@ def _load(bits: int) -> Any:
 load8, load32, load64 = _load(8), _load(32), _load(64)
 
 
-@intrinsic
-def _fold_product(context: Any, x: Any, y: Any) -> Any:
+def _fold_product_of(context: Any, x: Any, y: Any) -> Any:
     """The two halves of the 128-bit product of two uint64, xored."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
@@ -76,6 +75,9 @@ def _fold_product(context: Any, x: Any, y: Any) -> Any:
         return builder.xor(builder.trunc(product, narrow), high)
 
     return types.uint64(types.uint64, types.uint64), generate
+
+
+_fold_product: Any = intrinsic(_fold_product_of)
 
 
 @nb.njit(inline="always")

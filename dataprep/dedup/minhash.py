@@ -15,8 +15,10 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from dataprep.dedup.hashing import I64, U8
 from dataprep.dedup.settings import DedupSettings
-from dataprep.dedup.words import I64, U8, fold_table, fold_words, hash_shingles, utf8_buffers
+from dataprep.dedup.words import fold_table, fold_words, hash_shingles
+from dataprep.text.utf8 import Utf8
 
 U32 = npt.NDArray[np.uint32]
 
@@ -32,9 +34,9 @@ def permutations(count: int, seed: int) -> tuple[U32, U32]:
 
 def signatures(text: pa.Array, settings: DedupSettings) -> tuple[U32, U32]:
     """Signatures uint32[n, permutations] of a ``large_string`` array; shingles in each, uint32[n]."""
-    data, bounds = utf8_buffers(text)
+    column = Utf8.of(text)
     a, b = permutations(settings.permutations, settings.seed)
-    return _signatures(data, bounds, fold_table(), settings.shingle, a, b)
+    return _signatures(column.values, column.offsets, fold_table(), settings.shingle, a, b)
 
 
 @nb.njit(nogil=True, cache=True)

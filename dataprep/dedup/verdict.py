@@ -16,18 +16,15 @@ from dataclasses import dataclass
 import numba as nb
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from dataprep.dedup.bands import band_keys, group_starts
 from dataprep.dedup.hashing import I64, U64
 from dataprep.dedup.minhash import U32
 from dataprep.dedup.settings import DedupSettings
+from dataprep.dedup.sidecar import Signatures
 
 EXHAUSTIVE = 2048
 BUCKET_COPIES = 64
-
-F64 = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -41,51 +38,20 @@ class Verdicts:
     exact: npt.NDArray[np.bool_]  # the same exact fingerprint as that copy
 
 
-def preference(batch: pa.RecordBatch, settings: DedupSettings) -> F64:
-    """float64[n], larger is better, from the columns that the keep policy looks at; -inf where the value is missing.
-
-    Raises ``ValueError`` naming the signal column if the documents have none of that name.
-    """
-    if settings.keep == "longest":
-        values = pc.utf8_length(batch.column("text"))
-    elif settings.keep in ("newest", "earliest"):
-        values = batch.column("date").cast(pa.int64())
-        values = values if settings.keep == "newest" else pc.negate(values)
-    elif settings.keep == "source":
-        names = batch.column("source").cast(pa.string())
-        values = pc.negate(pc.index_in(names, pa.array(settings.sources, pa.string())))
-    else:
-        if settings.signal not in batch.schema.names:
-            raise ValueError(
-                f"deduplicate.signal: {settings.signal!r} is not a column of the documents, which have "
-                f"{', '.join(batch.schema.names)}"
-            )
-        values = batch.column(settings.signal)
-    numbers = pc.fill_null(values.cast(pa.float64()), -np.inf).to_numpy(zero_copy_only=False)
-    return np.where(np.isnan(numbers), -np.inf, numbers)
-
-
-def preference_columns(settings: DedupSettings) -> list[str]:
-    """The columns ``preference`` needs."""
-    special = {"longest": "text", "newest": "date", "earliest": "date", "source": "source"}
-    return [special.get(settings.keep) or str(settings.signal)]
-
-
 def agreement_needed(threshold: float, permutations: int) -> int:
     """The smallest number of agreeing values whose share, as datasketch divides it, reaches ``threshold``."""
     return next(m for m in range(permutations + 1) if m / permutations >= threshold)
 
 
-def judge(
-    components: U64, prefer: F64, ids: U64, exact: U64, shingles: U32, signatures: U32, settings: DedupSettings
-) -> Verdicts:
-    """Verdicts over all members of any number of components, each of which is here whole.
+def judge(components: U64, members: Signatures, settings: DedupSettings) -> Verdicts:
+    """Verdicts over the members of any number of components, each of which is here whole.
 
-    ``components`` uint64[n] names each row's component, ``ids`` and ``exact`` are uint64[n, 2], ``prefer`` float64[n],
-    ``shingles`` uint32[n], ``signatures`` uint32[n, permutations].
+    ``components`` uint64[n] names each member's component.
     """
-    order = np.lexsort((ids[:, 1], ids[:, 0], -prefer, components))
-    components, exact, shingles, signatures = components[order], exact[order], shingles[order], signatures[order]
+    order = np.lexsort((members.ids[:, 1], members.ids[:, 0], -members.preference, components))
+    ranked = members.take(order)
+    exact, shingles, signatures = ranked.exact, ranked.shingles, ranked.values
+    components = components[order]
     starts = group_starts(components)
     bands, rows = settings.shape()
     needed = agreement_needed(settings.threshold, settings.permutations)

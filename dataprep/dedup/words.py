@@ -23,6 +23,7 @@ import pyarrow as pa
 import xxhash
 
 from dataprep.dedup.hashing import I64, U8, load8, xxh3
+from dataprep.text.utf8 import Utf8, decode
 
 
 @cache
@@ -43,41 +44,14 @@ def space_table() -> npt.NDArray[np.bool_]:
     return np.array([chr(code).isspace() for code in range(0x3001)])
 
 
-def utf8_buffers(text: pa.Array) -> tuple[U8, I64]:
-    """The value bytes and the n + 1 offsets of a ``large_string`` array without nulls, as views."""
-    if text.null_count:
-        raise ValueError(f"text has {text.null_count} nulls; a document always has a text")
-    _, offsets, values = text.buffers()
-    bounds = np.frombuffer(offsets, np.int64, len(text) + 1, text.offset * 8) if offsets else np.zeros(1, np.int64)
-    data = np.frombuffer(values, np.uint8) if values and values.size else np.zeros(0, np.uint8)
-    return data, bounds
-
-
 def exact_hashes(text: pa.Array) -> npt.NDArray[np.uint64]:
     """uint64[n, 2]: xxh3-128 (high half, low half) of every text under ``spaces-1``."""
-    data, bounds = collapse_spaces(*utf8_buffers(text), space_table())
-    view = memoryview(data)
+    column = Utf8.of(text)
+    data, bounds = collapse_spaces(column.values, column.offsets, space_table())
+    view = data.data
     limits = bounds.tolist()
     digests = b"".join(xxhash.xxh3_128_digest(view[start:end]) for start, end in pairwise(limits))
     return np.frombuffer(digests, ">u8").astype(np.uint64).reshape(-1, 2)
-
-
-@nb.njit(inline="always")
-def _decode(data, at):  # type: ignore[no-untyped-def]
-    """The code point at ``at`` and its length in bytes; Arrow strings are valid UTF-8."""
-    first = np.int32(data[at])
-    if first < 0x80:
-        return first, 1
-    if first < 0xE0:
-        return ((first & 0x1F) << 6) | (np.int32(data[at + 1]) & 0x3F), 2
-    if first < 0xF0:
-        return ((first & 0x0F) << 12) | ((np.int32(data[at + 1]) & 0x3F) << 6) | (np.int32(data[at + 2]) & 0x3F), 3
-    return (
-        ((first & 0x07) << 18)
-        | ((np.int32(data[at + 1]) & 0x3F) << 12)
-        | ((np.int32(data[at + 2]) & 0x3F) << 6)
-        | (np.int32(data[at + 3]) & 0x3F)
-    ), 4
 
 
 @nb.njit(inline="always")
@@ -117,9 +91,9 @@ def collapse_spaces(data: U8, bounds: I64, space: npt.NDArray[np.bool_]) -> tupl
         while at < end:
             byte = data[at]
             if byte < 128:
-                code, length = np.int32(byte), 1
+                code, length = np.int64(byte), 1
             else:
-                code, length = _decode(data, at)
+                code, length = decode(data, at, end)
             if code < space.size and space[code]:
                 pending = used > begin
                 at += length
@@ -158,14 +132,14 @@ def fold_words(data, begin, end, table, out, starts):  # type: ignore[no-untyped
         byte = load8(data, at)
         if byte < 128:
             code = table[byte]
-            letter = np.int64(code != 0)
+            letter = int(code != 0)
             out[used] = np.uint8(code) if letter else np.uint8(32)
             written = 1
             at += 1
         else:
-            point, length = _decode(data, at)
+            point, length = decode(data, at, end)
             code = table[point]
-            letter = np.int64(code != 0)
+            letter = int(code != 0)
             if letter:
                 written = _encode(code, out, used)
             else:
@@ -184,7 +158,7 @@ def fold_words(data, begin, end, table, out, starts):  # type: ignore[no-untyped
 
 @nb.njit(nogil=True, cache=True)
 def hash_shingles(out, starts, words, shingle, hashes):  # type: ignore[no-untyped-def]
-    """The low half of xxh3 of every run of ``shingle`` words of a ``fold_words`` buffer into ``hashes``; their number."""
+    """The low half of xxh3 of every run of ``shingle`` words of a ``fold_words`` buffer; how many there are."""
     count = max(words - shingle + 1, 0)
     for i in range(count):
         hashes[i] = np.uint32(xxh3(out, starts[i], starts[i + shingle] - 1) & np.uint64(0xFFFFFFFF))
