@@ -145,6 +145,9 @@ class ShardsStage(Stage):
         if manifest is None:
             raise ValueError(f"shards: {tokenizer} is not finished; run the tokenize stage first")
         learned = manifest["extra"]
+        file = storage.join(tokenizer, TOKENIZER_FILE)
+        if fingerprint(storage.read_bytes(file)) != learned["fingerprint"]:
+            raise ValueError(f"{file}: the file has changed since the tokenizer stage wrote it; remove {tokenizer}")
         plan = ShardPlan.of(
             CorpusMeasure.from_json(learned["corpus"]),
             learned["measured_bytes"],
@@ -154,7 +157,7 @@ class ShardsStage(Stage):
         )
         job = {
             "plan": plan.to_json(),
-            "tokenizer": storage.join(tokenizer, TOKENIZER_FILE),
+            "tokenizer": file,
             "fingerprint": learned["fingerprint"],
             "eos_token": self.recipe.tokenizer.eos_token,
         }

@@ -85,7 +85,7 @@ def test_equal_arrays_give_equal_bytes(tmp_path):
 
 
 def test_a_flipped_byte_in_any_buffer_is_found_and_its_document_named(shard):
-    path, (tokens, offsets, ids) = shard
+    path, (_, offsets, ids) = shard
     whole = path.read_bytes()
     places = {name: whole.index(view.tobytes()[:4096]) for name, view in open_shard(str(path)).buffers().items()}
     sizes = {name: view.nbytes for name, view in open_shard(str(path)).buffers().items()}

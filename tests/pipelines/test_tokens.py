@@ -1,0 +1,207 @@
+"""From unique documents to shards on a real Beam runner: one truth for any order, division and repetition."""
+
+import json
+import random
+from collections import Counter
+
+import apache_beam as beam
+import numpy as np
+import pytest
+from apache_beam.runners.portability.fn_api_runner import FnApiRunner
+
+from dataprep import storage
+from dataprep.document import SCHEMA, BatchBuilder, document_id
+from dataprep.parts import PartWriter
+from dataprep.recipe import parse_recipe
+from dataprep.shards import Manifest, verify_directory
+from dataprep.tokens.encode import Encoder
+from pipelines.batches import Split
+from pipelines.local import in_process_runner
+from pipelines.tokens import ShardsStage, TokenizerStage
+
+WORDS = ["the", "mill", "grinds", "corn", "into", "flour", ",", "小麦", "<|endoftext|>", "Größe", "1984", "\n"]
+
+
+def corpus(n=120, seed=0):
+    """(source, locator, text)"""
+    rng = random.Random(seed)
+    return [
+        (rng.choice(["books", "web"]), f"doc-{i}", " ".join(rng.choices(WORDS, k=rng.randrange(0, 80))))
+        for i in range(n)
+    ]
+
+
+def write_parts(out, documents, parts):
+    """Deal documents out to part files, with the manifest the stage before would leave."""
+    for index in range(parts):
+        with PartWriter(str(out / "unique" / "kept" / f"part-{index:05d}.parquet"), SCHEMA) as part:
+            for source in ("books", "web"):
+                builder = BatchBuilder(source)
+                for name, locator, text in documents[index::parts]:
+                    if name == source:
+                        builder.add(text, locator)
+                batch = builder.finish()
+                if batch is not None:
+                    part.write(batch)
+    storage.write_json(str(out / "unique" / "_stage.json"), {"fingerprint": "unique"})
+
+
+def recipe(**changes):
+    value = {
+        "name": "test",
+        "seed": 11,
+        "sources": [{"name": name, "files": {"paths": ["x"]}} for name in ("books", "web")],
+        "tokenizer": {"vocabulary_size": 300, "sample_bytes": 8_000},
+        "shards": {"tokens_per_shard": 1_000, "validation_fraction": 0.1},
+    }
+    return parse_recipe(value | changes)
+
+
+def run(out, settings, runner=None, stages=(TokenizerStage, ShardsStage)):
+    def pipeline(phase, build, splits):
+        if splits:
+            p = beam.Pipeline(runner=runner or in_process_runner())
+            build(p | beam.Create(splits).with_output_types(Split))
+            p.run().wait_until_finish()
+
+    for kind in stages:
+        stage = kind(settings, str(out))
+        parts = stage.fingerprint_parts()
+        stage.execute(pipeline)
+        stage.write_manifest(parts, 0.0)
+    return Manifest.load(str(out / "shards"))
+
+
+def files(out):
+    """Everything a run leaves for its reader: tokenizer, shards, manifest."""
+    found = {str(path.relative_to(out)): path.read_bytes() for path in (out / "shards").glob("[a-z]*/*.arrow")}
+    for name in ("tokenizer/tokenizer.json", "shards/manifest.json"):
+        found[name] = (out / name).read_bytes()
+    return found
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    out = tmp_path_factory.mktemp("run")
+    write_parts(out, corpus(), 3)
+    run(out, recipe())
+    return out
+
+
+def test_every_document_is_in_exactly_one_shard_with_the_ids_of_its_text(finished):
+    manifest = Manifest.load(str(finished / "shards"))
+    encoder = Encoder((finished / "tokenizer" / "tokenizer.json").read_bytes(), "<|endoftext|>")
+    found = Counter()
+    for info in manifest.shards:
+        shard = manifest.open(info)
+        assert info.path == f"{info.source}/{info.path.split('/')[1]}"
+        for i in range(shard.documents):
+            text = encoder.tokenizer.decode(shard.document(i)[:-1].tolist(), skip_special_tokens=False)
+            found[info.source, shard.doc_id(i), text] += 1
+    assert found == Counter((source, document_id(source, locator), text) for source, locator, text in corpus())
+    assert len(manifest.select("train", "web")) > 1
+    assert manifest.select("validation")
+    assert [problem for _, problems in verify_directory(str(finished / "shards")) for problem in problems] == []
+
+
+def test_the_manifest_counts_documents_characters_tokens_and_bytes(finished):
+    tokenizer, shards = (json.loads((finished / name / "_stage.json").read_text()) for name in ("tokenizer", "shards"))
+    texts = [text for _, _, text in corpus()]
+    for counts in (tokenizer["counts"], shards["counts"]):
+        assert counts["documents_in"] == counts["kept"] == len(texts)
+        assert counts["characters_kept"] == sum(map(len, texts))
+    assert shards["extra"]["bytes"] == sum(len(text.encode()) for text in texts)
+    assert shards["extra"]["tokens"] == Manifest.load(str(finished / "shards")).tokens
+    assert 5_000 < tokenizer["extra"]["sample_bytes"] <= 8_000
+    assert tokenizer["extra"]["vocabulary_size"] == 300
+    assert tokenizer["extra"]["bytes_per_token"] > 1
+    assert shards["extra"]["notes"] == []
+
+
+def test_the_same_documents_give_the_same_bytes_in_any_order_and_division(finished, tmp_path):
+    documents = corpus()
+    random.Random(3).shuffle(documents)
+    write_parts(tmp_path, documents, 7)
+    run(tmp_path, recipe())
+    assert files(tmp_path) == files(finished)
+
+
+def test_bundles_that_run_twice_leave_the_same_files(finished, tmp_path):
+    write_parts(tmp_path, corpus(), 3)
+    run(tmp_path, recipe(), FnApiRunner(bundle_repeat=2))
+    assert files(tmp_path) == files(finished)
+
+
+def test_a_run_that_was_interrupted_continues_to_the_same_bytes(finished, tmp_path):
+    write_parts(tmp_path, corpus(), 3)
+    run(tmp_path, recipe())
+    # as a kill between two shards leaves it: no manifests, one shard and its receipt missing
+    for name in ("_stage.json", "manifest.json"):
+        (tmp_path / "shards" / name).unlink()
+    receipts = sorted((tmp_path / "shards" / "_receipts" / "encode.reduce").iterdir())
+    finished_before = receipts[0].stat().st_mtime_ns
+    (tmp_path / "shards" / json.loads(receipts[-1].read_text())["work"]["info"]["path"]).unlink()
+    receipts[-1].unlink()
+    run(tmp_path, recipe(), stages=(ShardsStage,))
+    assert receipts[0].stat().st_mtime_ns == finished_before
+    assert files(tmp_path) == files(finished)
+
+
+def test_another_seed_gives_other_shards_of_the_same_documents(finished, tmp_path):
+    write_parts(tmp_path, corpus(), 3)
+    manifest = run(tmp_path, recipe(seed=12))
+    first = Manifest.load(str(finished / "shards"))
+    assert manifest.hash != first.hash
+    assert manifest.documents == first.documents
+
+
+def test_a_given_tokenizer_is_used_as_it_is(finished, tmp_path):
+    write_parts(tmp_path, corpus(), 2)
+    given = finished / "tokenizer" / "tokenizer.json"
+    manifest = run(tmp_path, recipe(tokenizer={"file": str(given)}))
+    manifest.check_tokenizer(str(given))
+    assert (tmp_path / "tokenizer" / "tokenizer.json").read_bytes() == given.read_bytes()
+    assert manifest.tokens == Manifest.load(str(finished / "shards")).tokens
+
+
+def test_a_given_tokenizer_that_is_missing_or_broken_is_named(tmp_path):
+    write_parts(tmp_path, corpus(5), 1)
+    with pytest.raises(ValueError, match=r"tokenizer\.file: .*nowhere\.json"):
+        run(tmp_path, recipe(tokenizer={"file": "nowhere.json"}))
+    (tmp_path / "broken.json").write_text("{}")
+    with pytest.raises(ValueError, match=r"broken\.json: not a tokenizer"):
+        run(tmp_path, recipe(tokenizer={"file": str(tmp_path / "broken.json")}))
+
+
+def test_shards_are_not_written_with_a_tokenizer_that_was_exchanged(tmp_path):
+    write_parts(tmp_path, corpus(20), 1)
+    run(tmp_path, recipe())
+    storage.remove_tree(str(tmp_path / "shards"))
+    path = tmp_path / "tokenizer" / "tokenizer.json"
+    path.write_bytes(path.read_bytes() + b"\n")
+    with pytest.raises(Exception, match="the file has changed"):
+        run(tmp_path, recipe(), stages=(ShardsStage,))
+
+
+@pytest.mark.parametrize("documents", [[], [("web", "empty", "")]])
+def test_a_corpus_without_text_is_a_clear_error(tmp_path, documents):
+    write_parts(tmp_path, documents, 1)
+    with pytest.raises(ValueError, match=r"no text is left in .*unique/kept"):
+        run(tmp_path, recipe())
+
+
+def test_a_single_document_goes_to_train_and_the_missing_validation_is_said(tmp_path):
+    write_parts(tmp_path, [("web", "one", "the mill and the mill " * 20)], 1)
+    manifest = run(tmp_path, recipe())
+    assert [info.split for info in manifest.shards] == ["train"]
+    notes = json.loads((tmp_path / "shards" / "_stage.json").read_text())["extra"]["notes"]
+    assert notes == ["there are no validation shards: the corpus is a single document"]
+
+
+def test_shards_come_near_their_target_size(tmp_path):
+    documents = [("web", f"doc-{i}", " ".join(WORDS)) for i in range(2_000)]
+    write_parts(tmp_path, documents, 2)
+    manifest = run(tmp_path, recipe(shards={"tokens_per_shard": 8_000, "validation_fraction": 0.01}))
+    sizes = [info.tokens for info in manifest.select("train")]
+    assert len(sizes) > 3
+    assert 0.5 < np.mean(sizes) / 8_000 < 1.5
