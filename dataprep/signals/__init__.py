@@ -6,4 +6,5 @@ gopher      gopher.*      the quality measurements of MassiveText (Gopher)
 repetition  repetition.*  the repetition measurements of MassiveText (Gopher)
 fineweb     fineweb.*     the line measurements of FineWeb
 settings    the part of a recipe that says what is measured and what is rejected
+_reference  the measurements in plain Python; the tests compare
 """

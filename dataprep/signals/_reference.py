@@ -1,0 +1,54 @@
+"""The measurements of this package in plain Python, one document at a time: what the steps must equal on any text.
+
+The formulas follow datatrove 0.10's filters as described in the modules; a ratio without a denominator is 0.0.
+"""
+
+from dataprep.signals.gopher import STOP_WORDS
+from dataprep.text import _reference as reference
+from dataprep.text.classes import terminal_code_points
+
+
+def _ratio(numerator: int, denominator: int) -> float:
+    return numerator / denominator if denominator else 0.0
+
+
+def gopher_quality(text: str) -> dict[str, float]:
+    words = reference.words(text)
+    content = [word for word in words if reference.has_content(word)]
+    lines = text.splitlines()
+    return {
+        "gopher.words": len(content),
+        "gopher.mean_word_length": _ratio(sum(map(len, content)), len(content)),
+        "gopher.hash_ratio": _ratio(text.count("#"), len(words)),
+        "gopher.ellipsis_ratio": _ratio(text.count("...") + text.count("…"), len(words)),
+        "gopher.bullet_lines": _ratio(sum(line.lstrip().startswith(("•", "-")) for line in lines), len(lines)),
+        "gopher.ellipsis_lines": _ratio(sum(line.rstrip().endswith(("...", "…")) for line in lines), len(lines)),
+        "gopher.alpha_words": _ratio(sum(map(reference.has_alpha, words)), len(words)),
+        "gopher.stop_words": len(set(words) & set(STOP_WORDS)),
+    }
+
+
+def gopher_repetition(text: str) -> dict[str, float]:
+    values = {}
+    for name, pieces in (("para", reference.paragraphs(text)), ("line", reference.newline_run_lines(text))):
+        count, chars = reference.duplicates(pieces)
+        values[f"repetition.dup_{name}_frac"] = _ratio(count, len(pieces))
+        values[f"repetition.dup_{name}_char_frac"] = _ratio(chars, len(text))
+    words = reference.words(text)
+    for n in (2, 3, 4):
+        values[f"repetition.top_{n}_gram"] = _ratio(reference.top_ngram(words, n), len(text))
+    for n in (5, 6, 7, 8, 9, 10):
+        values[f"repetition.dup_{n}_gram"] = _ratio(reference.repeated_ngrams(words, n), len(text))
+    return values
+
+
+def fineweb(text: str) -> dict[str, float]:
+    lines = [line for line in text.split("\n") if line.strip()]
+    terminal = terminal_code_points()
+    return {
+        "fineweb.lines": len(lines),
+        "fineweb.line_punct_ratio": _ratio(sum(ord(line[-1]) in terminal for line in lines), len(lines)),
+        "fineweb.short_line_ratio": _ratio(sum(len(line) <= 30 for line in lines), len(lines)),
+        "fineweb.char_dup_ratio": _ratio(reference.duplicates(lines)[1], len(text.replace("\n", ""))),
+        "fineweb.list_ratio": _ratio(text.count("\n"), len(reference.words(text))),
+    }
