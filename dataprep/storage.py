@@ -151,7 +151,7 @@ def remove_file(path: str) -> None:
 
 
 def sweep(path: str) -> None:
-    """Remove the temporary files that killed writers left under a local directory; call it when no writer is at work."""
+    """Remove the temporary files that killed writers left under a local directory; only when no writer is at work."""
     if is_local(path):
         for found in Path(local_path(path)).rglob(f"*{TEMPORARY}*"):
             found.unlink(missing_ok=True)

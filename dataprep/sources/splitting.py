@@ -46,9 +46,9 @@ def plan(files: Iterable[InputFile]) -> list[list[Piece]]:
     total = sum(file.size for file in ordered)
     target = min(SPLIT_BYTES, max(SMALLEST_BYTES, total // SPLITS))
     groups: list[list[Piece]] = []
-    filled = target
+    filled = 0
     for piece in (piece for file in ordered for piece in _cut(file, target)):
-        if filled + piece.size > target:
+        if not groups or filled + piece.size > target:
             groups.append([])
             filled = 0
         groups[-1].append(piece)
