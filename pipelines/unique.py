@@ -28,7 +28,7 @@ from dataprep import storage
 from dataprep.dedup import components, rows
 from dataprep.dedup.bands import candidate_keys, sorted_pairs
 from dataprep.dedup.hashing import partition_of
-from dataprep.dedup.policy import preference_columns
+from dataprep.dedup.policy import check_columns, preference_columns
 from dataprep.dedup.settings import DedupSettings
 from dataprep.dedup.sidecar import Signatures
 from dataprep.dedup.verdict import judge
@@ -43,6 +43,8 @@ ROUNDS = 2  # of contraction in one pipeline, before the driver looks whether it
 PART_GROUPS = 256  # at most so many partitions when rows go back to their parts
 LARGEST = 20  # components in the report
 SAMPLES = 3  # members of each
+
+NO_VERDICTS = pa.RecordBatch.from_pylist([], schema=rows.VERDICT_SCHEMA)
 
 Rows = Iterator[tuple[int, pa.RecordBatch]]
 
@@ -69,7 +71,9 @@ class UniqueStage(Stage):
         parts = []
         for index, file in enumerate(self.upstream_parts("clean")):
             with storage.open_read(file.path) as handle:
-                documents = pq.ParquetFile(handle).metadata.num_rows
+                part = pq.ParquetFile(handle)
+                check_columns(part.schema_arrow.names, self.recipe.deduplicate)
+                documents = part.metadata.num_rows
             parts.append(Split.of(index, file.size, {"path": file.path, "documents": documents}))
         return parts
 
@@ -197,7 +201,7 @@ class SignPart:
 
     def __call__(self, split: Split, receipt: Receipt) -> Rows:
         columns = sorted({"id", "text", *preference_columns(self.settings)})
-        batches = read_columns(split.load()["path"], columns)
+        batches = read_part(split.load()["path"], columns)
         signatures = Signatures.of(batches, self.settings)
         signatures.save(signature_file(self.directory, split.index), self.settings)
         receipt.extra["short_documents"] = int(np.count_nonzero(signatures.shingles == 0))
@@ -343,7 +347,7 @@ class WritePart:
     def __call__(self, split: Split, receipt: Receipt) -> None:
         path = split.load()["path"]
         found = work_file(self.directory, "verdicts", split.index // self.width)
-        verdicts = rows.read_rows(found) if storage.exists(found) else rows.VERDICT_SCHEMA.empty_table().to_batches()[0]
+        verdicts = rows.read_rows(found) if storage.exists(found) else NO_VERDICTS
         with storage.open_read(path) as handle:
             schema = pq.read_schema(handle)
         references = rows.references(split.index, split.load()["documents"])
@@ -368,13 +372,6 @@ class WritePart:
 
 def characters(batch: pa.RecordBatch) -> int:
     return pc.sum(pc.utf8_length(batch.column("text"))).as_py() or 0
-
-
-def read_columns(path: str, columns: list[str]) -> Iterator[pa.RecordBatch]:
-    """Batches of a part with those of ``columns`` that it has."""
-    with storage.open_read(path) as handle:
-        names = set(pq.read_schema(handle).names)
-    return read_part(path, [column for column in columns if column in names])
 
 
 def write_edges(path: str, edges: components.Edges) -> dict[str, Any]:

@@ -1,5 +1,7 @@
 """The keep policy as a number: which of several copies is worth most."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
@@ -11,10 +13,7 @@ F64 = npt.NDArray[np.float64]
 
 
 def preference(batch: pa.RecordBatch, settings: DedupSettings) -> F64:
-    """float64[n], larger is better, from the columns that the keep policy looks at; -inf where the value is missing.
-
-    Raises ``ValueError`` naming the signal column if the documents have none of that name.
-    """
+    """float64[n], larger is better, from the columns that the keep policy looks at; -inf where the value is missing."""
     if settings.keep == "longest":
         values = pc.utf8_length(batch.column("text"))
     elif settings.keep in ("newest", "earliest"):
@@ -24,11 +23,6 @@ def preference(batch: pa.RecordBatch, settings: DedupSettings) -> F64:
         names = batch.column("source").cast(pa.string())
         values = pc.negate(pc.index_in(names, pa.array(settings.sources, pa.string())))
     else:
-        if settings.signal not in batch.schema.names:
-            raise ValueError(
-                f"deduplicate.signal: {settings.signal!r} is not a column of the documents, which have "
-                f"{', '.join(batch.schema.names)}"
-            )
         values = batch.column(settings.signal)
     numbers = pc.fill_null(values.cast(pa.float64()), -np.inf).to_numpy(zero_copy_only=False)
     return np.where(np.isnan(numbers), -np.inf, numbers)
@@ -38,3 +32,11 @@ def preference_columns(settings: DedupSettings) -> list[str]:
     """The columns ``preference`` needs."""
     special = {"longest": "text", "newest": "date", "earliest": "date", "source": "source"}
     return [special.get(settings.keep) or str(settings.signal)]
+
+
+def check_columns(names: Sequence[str], settings: DedupSettings) -> None:
+    """Raise ``ValueError`` naming the signal if documents with the columns ``names`` do not have it."""
+    if settings.signal is not None and settings.signal not in names:
+        raise ValueError(
+            f"deduplicate.signal: {settings.signal!r} is not a column of the documents, which have {', '.join(names)}"
+        )
