@@ -15,15 +15,16 @@ def _ratio(numerator: int, denominator: int) -> float:
 def gopher_quality(text: str) -> dict[str, float]:
     words = reference.words(text)
     content = [word for word in words if reference.has_content(word)]
+    total = sum(reference.in_denominator(text))
     lines = text.splitlines()
     return {
         "gopher.words": len(content),
         "gopher.mean_word_length": _ratio(sum(map(len, content)), len(content)),
-        "gopher.hash_ratio": _ratio(text.count("#"), len(words)),
-        "gopher.ellipsis_ratio": _ratio(text.count("...") + text.count("…"), len(words)),
+        "gopher.hash_ratio": _ratio(text.count("#"), total),
+        "gopher.ellipsis_ratio": _ratio(text.count("...") + text.count("…"), total),
         "gopher.bullet_lines": _ratio(sum(line.lstrip().startswith(("•", "-")) for line in lines), len(lines)),
         "gopher.ellipsis_lines": _ratio(sum(line.rstrip().endswith(("...", "…")) for line in lines), len(lines)),
-        "gopher.alpha_words": _ratio(sum(map(reference.has_alpha, words)), len(words)),
+        "gopher.alpha_words": _ratio(sum(map(reference.has_alpha, words)), total),
         "gopher.stop_words": len(set(words) & set(STOP_WORDS)),
     }
 

@@ -8,7 +8,7 @@ fineweb.lines              lines that are not blank
 fineweb.line_punct_ratio   share of them whose very last character ends a sentence (Unicode's ``Sentence_Terminal``)
 fineweb.short_line_ratio   share of them with at most 30 code points
 fineweb.char_dup_ratio     code points in lines that equal an earlier one, of all but newlines
-fineweb.list_ratio         newlines per word, symbols included among the words
+fineweb.list_ratio         newlines per word, every symbol run counted as a word
 =========================  =============================================================================================
 """
 
@@ -19,8 +19,8 @@ from numba import njit
 from dataprep.signals.base import ratio, with_columns
 from dataprep.text.classes import TERMINAL, classes
 from dataprep.text.repeats import duplicate_spans
-from dataprep.text.spans import Spans, last_character, skip_spaces
-from dataprep.text.utf8 import Bytes, Longs, count_code_points, decode
+from dataprep.text.spans import Spans, skip_spaces
+from dataprep.text.utf8 import Bytes, Longs, count_code_points, decode, last_character
 from dataprep.text.view import text_of
 
 SHORT_LINE = 30  # code points, arXiv 2406.17557 section 3.6

@@ -4,13 +4,13 @@ Source: Rae et al. 2021, "Scaling Language Models: Methods, Analysis & Insights 
 2112.11446, appendix A.1.1. Where it leaves a choice we take datatrove's (0.10, gopher_quality_filter.py).
 
 ==========================  ============================================================================================
-gopher.words                words with a letter or a number (the others are symbols, and count only as denominators)
+gopher.words                words with a letter or a number
 gopher.mean_word_length     mean length in code points of the words counted in ``gopher.words``
-gopher.hash_ratio           ``#`` per word, symbols included among the words
-gopher.ellipsis_ratio       ``...`` (not overlapping) and ``…`` per word, symbols included
+gopher.hash_ratio           ``#`` per word; here and below also a symbol run that stands alone is a word
+gopher.ellipsis_ratio       ``...`` (not overlapping) and ``…`` per word
 gopher.bullet_lines         share of lines (``splitlines``) whose first character after white space is ``•`` or ``-``
 gopher.ellipsis_lines       share of lines that end, before white space, in ``...`` or ``…``
-gopher.alpha_words          share of all words, symbols included, with an alphabetic character
+gopher.alpha_words          share of all words that have an alphabetic character
 gopher.stop_words           how many different of: the be to of and that have with (exactly so written)
 ==========================  ============================================================================================
 """
@@ -24,7 +24,7 @@ from dataprep.text.classes import classes
 from dataprep.text.spans import drop_spaces, skip_spaces
 from dataprep.text.utf8 import Bytes, Hashes, Ints, Longs, Utf8
 from dataprep.text.view import text_of
-from dataprep.text.words import HAS_ALPHA, HAS_CONTENT, segment
+from dataprep.text.words import HAS_ALPHA, HAS_CONTENT, IN_DENOMINATOR, segment
 
 STOP_WORDS = ("the", "be", "to", "of", "and", "that", "have", "with")
 
@@ -51,8 +51,7 @@ class GopherQuality:
     def __call__(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         text = text_of(batch)
         words, lines = text.words, text.python_lines
-        all_words = np.diff(words.offsets)
-        content, chars, alpha, stop = _count_words(
+        content, chars, all_words, alpha, stop = _count_words(
             words.offsets, words.sizes, words.chars, words.hashes, words.flags, _stop_word_hashes()
         )
         bullets, ellipses = _count_lines(text.utf8.values, lines.offsets, lines.starts, lines.ends, classes())
@@ -80,11 +79,12 @@ def _stop_word_hashes() -> Hashes:
 @njit(nogil=True, cache=True)
 def _count_words(
     offsets: Longs, sizes: Ints, chars: Ints, hashes: Hashes, flags: Bytes, stop_words: Hashes
-) -> tuple[Longs, Longs, Longs, Longs]:
-    """Per document: words with content, their code points, words with a letter, different stop words."""
+) -> tuple[Longs, Longs, Longs, Longs, Longs]:
+    """Per document: words with content, their code points, all words, words with a letter, different stop words."""
     documents = len(offsets) - 1
     content = np.zeros(documents, np.int64)
     content_chars = np.zeros(documents, np.int64)
+    total = np.zeros(documents, np.int64)
     alpha = np.zeros(documents, np.int64)
     stop = np.zeros(documents, np.int64)
     for d in range(documents):
@@ -93,7 +93,8 @@ def _count_words(
             if flags[w] & HAS_CONTENT:
                 content[d] += 1
                 content_chars[d] += chars[w]
-            alpha[d] += flags[w] & HAS_ALPHA
+            total[d] += (flags[w] & IN_DENOMINATOR) != 0
+            alpha[d] += (flags[w] & HAS_ALPHA) != 0
             if sizes[w] <= 4:  # the longest stop word
                 for k in range(len(stop_words)):
                     if hashes[w] == stop_words[k]:
@@ -101,7 +102,7 @@ def _count_words(
         while found:
             stop[d] += found & 1
             found >>= 1
-    return content, content_chars, alpha, stop
+    return content, content_chars, total, alpha, stop
 
 
 @njit(nogil=True, cache=True)

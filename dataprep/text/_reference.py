@@ -37,6 +37,16 @@ def words(text: str) -> list[str]:
     return [text[match.start() : match.end()] for match in _WORD.finditer(letters)]
 
 
+def in_denominator(text: str) -> list[bool]:
+    """For each of ``words(text)``: whether it counts as a word where something is measured per word."""
+    letters = f"S{''.join(map(_letter, text))}S"
+    return [
+        has_content(text[match.start() - 1 : match.end() - 1])
+        or (letters[match.start() - 1] == "S" and letters[match.end()] == "S")
+        for match in _WORD.finditer(letters)
+    ]
+
+
 def has_alpha(word: str) -> bool:
     return any(char.isalpha() for char in word)
 

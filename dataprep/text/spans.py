@@ -17,7 +17,7 @@ import numpy as np
 from numba import njit
 
 from dataprep.text.classes import SPACE, classes
-from dataprep.text.utf8 import Bytes, Longs, Utf8, decode
+from dataprep.text.utf8 import Bytes, Longs, Utf8, decode, last_character
 
 NEWLINE = 0x0A
 RETURN = 0x0D
@@ -149,15 +149,6 @@ def skip_spaces(values: Bytes, start: int, end: int, table: Bytes) -> int:
             break
         start += size
     return start
-
-
-@njit(nogil=True, cache=True, inline="always")
-def last_character(values: Bytes, start: int, end: int) -> int:
-    """The first byte of the last code point in ``values[start:end]``, which must not be empty."""
-    i = end - 1
-    while i > start and (values[i] & 0xC0) == 0x80:
-        i -= 1
-    return i
 
 
 @njit(nogil=True, cache=True, inline="always")

@@ -89,6 +89,15 @@ def decode(values: Bytes, i: int, end: int) -> tuple[Any, int]:
 
 
 @njit(nogil=True, cache=True, inline="always")
+def last_character(values: Bytes, start: int, end: int) -> int:
+    """The first byte of the last code point in ``values[start:end]``, which must not be empty."""
+    i = end - 1
+    while i > start and (values[i] & 0xC0) == 0x80:
+        i -= 1
+    return i
+
+
+@njit(nogil=True, cache=True, inline="always")
 def extend_hash(hashed: np.uint64, values: Bytes, start: int, end: int) -> np.uint64:
     """The hash of a piece followed by ``values[start:end]``, from the piece's hash."""
     for i in range(start, end):

@@ -11,6 +11,9 @@ A word is one of three things, and every character that is not white space (``st
    `classes.NO_SPACE_SCRIPTS`) with the marks that follow it. Katakana and Hangul form runs as in 1.
 3. *A symbol run*: a maximal run of anything else: ``...``, ``),``, an emoji sequence, a zero-width space.
 
+Papers say "per word" and "of all words" about words between white space, where punctuation is part of a word. So there
+a symbol run counts as a word of its own (`IN_DENOMINATOR`) only if it stands alone, with white space on both sides.
+
 This is the idea of Unicode's word boundaries (UAX #29) made smaller: no exceptions for Hebrew, no ``:`` or ``·`` inside
 words, runs of symbols stay together. Another definition of words need only produce the same ``Words``.
 """
@@ -22,10 +25,11 @@ import numpy as np
 from numba import njit
 
 from dataprep.text.classes import ALPHA, DIGIT, MARK, NUMBER, SINGLE, SPACE, WORD, classes
-from dataprep.text.utf8 import BASE, ONE, Bytes, Hashes, Ints, Longs, Utf8, decode, extend_hash
+from dataprep.text.utf8 import BASE, ONE, Bytes, Hashes, Ints, Longs, Utf8, decode, extend_hash, last_character
 
 HAS_ALPHA = 1  # a character for which str.isalpha() is true
 HAS_CONTENT = 2  # a letter or a number: what "non-symbol word" means
+IN_DENOMINATOR = 4  # counts as a word where something is measured per word: has content, or white space on both sides
 
 APOSTROPHE, RIGHT_QUOTE, FULL_STOP, COMMA = 0x27, 0x2019, 0x2E, 0x2C
 
@@ -39,7 +43,7 @@ class Words:
     sizes: Ints  # bytes
     chars: Ints  # code points
     hashes: Hashes  # see `utf8`
-    flags: Bytes  # HAS_ALPHA, HAS_CONTENT
+    flags: Bytes  # HAS_ALPHA, HAS_CONTENT, IN_DENOMINATOR
 
     def __len__(self) -> int:
         return len(self.starts)
@@ -58,6 +62,11 @@ def segment(text: Utf8) -> Words:
             return Words(offsets, *(column[:count] for column in columns))
         room *= 2
         columns = [np.concatenate([column, np.empty(room - len(column), column.dtype)]) for column in columns]
+
+
+@njit(nogil=True, cache=True, inline="always")
+def _code_before(values: Bytes, start: int, end: int) -> Any:
+    return decode(values, last_character(values, start, end), end)[0]
 
 
 @njit(nogil=True, cache=True)
@@ -145,7 +154,14 @@ def _fill(
             sizes[count] = i - start
             chars[count] = length
             hashes[count] = hashed
-            flags[count] = (HAS_ALPHA if seen & ALPHA else 0) | (HAS_CONTENT if seen & (ALPHA | NUMBER) else 0)
+            if seen & ALPHA:
+                flags[count] = HAS_ALPHA | HAS_CONTENT | IN_DENOMINATOR
+            elif seen & NUMBER:
+                flags[count] = HAS_CONTENT | IN_DENOMINATOR
+            else:
+                left = SPACE if start == offsets[d] else table[_code_before(values, offsets[d], start)]
+                right = SPACE if i == end else table[decode(values, i, end)[0]]
+                flags[count] = IN_DENOMINATOR if left & right & SPACE else 0
             count += 1
         d += 1
         word_offsets[d] = count

@@ -125,14 +125,15 @@ def fineweb(text: str) -> dict[str, float]:
 
 def test_six_dots_are_two_ellipses() -> None:
     assert gopher("wait ...... what")["gopher.ellipsis_ratio"] == 2 / 3
+    assert gopher("wait...... what")["gopher.ellipsis_ratio"] == 2 / 2
 
 
 def test_stop_words_are_counted_once_each_and_as_written() -> None:
     assert gopher("The THE the the of of")["gopher.stop_words"] == 2
 
 
-def test_symbols_are_words_only_in_denominators() -> None:
-    values = gopher("one , two 3")
+def test_symbols_are_words_only_in_denominators_and_only_where_they_stand_alone() -> None:
+    values = gopher("(one), two – 3.")
     assert values["gopher.words"] == 3
     assert values["gopher.mean_word_length"] == 7 / 3
     assert values["gopher.alpha_words"] == 2 / 4

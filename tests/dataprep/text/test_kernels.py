@@ -14,7 +14,7 @@ from dataprep.text import repeats, spans
 from dataprep.text.classes import TERMINAL, classes, terminal_code_points
 from dataprep.text.utf8 import Utf8
 from dataprep.text.view import Text, text_of
-from dataprep.text.words import HAS_ALPHA, HAS_CONTENT, Words
+from dataprep.text.words import HAS_ALPHA, HAS_CONTENT, IN_DENOMINATOR, Words
 
 # every class that a definition distinguishes, much denser than in text drawn evenly from Unicode
 TELLING = (
@@ -69,6 +69,8 @@ def check_words(values: list[str]) -> None:
     assert text.words.chars.tolist() == [len(word) for word in flat]
     assert ((text.words.flags & HAS_ALPHA) > 0).tolist() == [reference.has_alpha(word) for word in flat]
     assert ((text.words.flags & HAS_CONTENT) > 0).tolist() == [reference.has_content(word) for word in flat]
+    denominators = [flag for value in values for flag in reference.in_denominator(value)]
+    assert ((text.words.flags & IN_DENOMINATOR) > 0).tolist() == denominators
     assert len(set(text.words.hashes.tolist())) == len(set(flat))
 
 
@@ -101,7 +103,7 @@ def test_documented_examples_of_words_hold(value: str, words: list[str]) -> None
 
 
 def test_words_are_right_where_the_first_guess_of_their_number_is_too_small() -> None:
-    check_words(["a " * 500, "漢" * 700])
+    check_words(["a " * 500, "漢" * 700, "- " * 900])
 
 
 SPANS: list[tuple[Callable[[Utf8], spans.Spans], Callable[[str], list[str]]]] = [
