@@ -30,7 +30,6 @@ from dataprep.crawl.segments import LogRow, Segments, read_log, shard_logs
 from dataprep.crawl.settings import CrawlSettings
 from dataprep.crawl.shard import Memory, ShardCrawl, Summary, robots_of
 from dataprep.crawl.urls import host_of, origin_of
-from dataprep.crawl.warc import warc_date
 
 HOSTS = pa.schema(
     [
@@ -80,6 +79,9 @@ class CrawlDirectory:
             return pq.read_table(handle).cast(schema)
 
     def write(self, table: pa.Table, round_number: int, kind: str, shard: int, stem: str = "shard=") -> None:
+        """No file for no rows: most shards of a small crawl are empty."""
+        if table.num_rows == 0:
+            return
         with storage.open_atomic(self.file(round_number, kind, f"{stem}{shard:03d}.parquet")) as handle:
             pq.write_table(table, handle, compression="zstd")
 
@@ -155,7 +157,6 @@ def warc_information(settings: CrawlSettings, information: dict[str, str]) -> di
         "robots": "RFC 9309",
         "http-header-user-agent": headers["User-Agent"],
         **({"operator": operator} if operator else {}),
-        "date": warc_date(0),
         **information,
     }
 

@@ -141,11 +141,12 @@ class Segments:
 
     def store(self, place: Place, exchange: Exchange, row: LogRow) -> None:
         """Write the records of an exchange and say in ``row`` where they are."""
+        name = storage.join(self._round, place, self._shard, self._name("warc.gz"))
         if place not in self._warcs:
             handle: IO[bytes] = self._files.enter_context(storage.open_atomic(self._path(place, "warc.gz")))
-            self._warcs[place] = WarcFile(handle, self._name("warc.gz"), self._information)
+            self._warcs[place] = WarcFile(handle, name, self._information, exchange.time)
         row["offset"], row["length"], row["digest"] = self._warcs[place].exchange(exchange)
-        row["warc"] = storage.join(self._round, place, self._shard, self._name("warc.gz"))
+        row["warc"] = name
 
     def log(self, row: LogRow) -> None:
         self._open.append(row)

@@ -16,8 +16,8 @@ from typing import Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from dataprep.crawl.addresses import is_loopback_host
-from dataprep.crawl.urls import host_of, normalise, port_of
+from dataprep.crawl.addresses import is_loopback_host, refusal
+from dataprep.crawl.urls import host_of, is_address, normalise, port_of
 from dataprep.settings import Settings
 
 # Sites that publish their content as a dump: one download instead of a crawl, and they ask for it.
@@ -95,6 +95,15 @@ class CrawlSettings(Settings):
                 raise ValueError(f"own_hosts: the delay of {host!r} is {delay}, allowed are 0 seconds and more")
             normal[host_of(url)] = delay
         return normal
+
+    @model_validator(mode="after")
+    def _private_seeds(self) -> Self:
+        for seed in self.seeds:
+            host = host_of(seed)
+            private = is_loopback_host(host) or (is_address(host) and refusal(host.strip("[]")) is not None)
+            if private and host not in self.own_hosts:
+                raise ValueError(f"seed {seed!r} is not on the public internet; name it: own_hosts: {{{host!r}: 0}}")
+        return self
 
     @model_validator(mode="after")
     def _contact(self) -> Self:

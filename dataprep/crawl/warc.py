@@ -64,16 +64,16 @@ def response_block(exchange: Exchange) -> bytes:
 
 
 class WarcFile:
-    """Appends records to an open binary file that starts empty."""
+    """Appends records to an open binary file that starts empty. ``time`` is the Unix time of its first exchange."""
 
-    def __init__(self, handle: IO[bytes], name: str, information: dict[str, str]) -> None:
+    def __init__(self, handle: IO[bytes], name: str, information: dict[str, str], time: float) -> None:
         self._handle = handle
         self._gzip = fastwarc.stream_io.GzipWriter(handle, compression_level=6)
         self.size = 0
         self.payloads = 0
-        date = information.get("date", warc_date(0))
+        date = warc_date(time)
         self._info_id = _record_id("warcinfo", name, date)
-        text = "".join(f"{key}: {value}\r\n" for key, value in information.items() if key != "date").encode()
+        text = "".join(f"{key}: {value}\r\n" for key, value in information.items()).encode()
         headers = {"WARC-Filename": name, "Content-Type": "application/warc-fields"}
         self._write(WarcRecordType.warcinfo, self._info_id, date, headers, text)
 
