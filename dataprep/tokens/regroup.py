@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import numba
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
@@ -65,17 +66,35 @@ def encode_rows(batch: pa.RecordBatch, encoder: Encoder, plan: ShardPlan) -> Ite
 
 
 def collect_shard(batches: Iterable[pa.RecordBatch]) -> ShardRows:
-    """Put the rows of one partition in order, in about three times the shard's bytes of memory.
+    """Put the rows of one partition in order, copying each token once.
 
     Raises ``ValueError`` naming a document id that comes twice: which of the two came first would be chance.
     """
-    rows = pa.Table.from_batches(list(batches))
-    ids = id_bytes(rows.column("id").combine_chunks())
-    order = sort_by_hash(rows.column("order").to_numpy(), ids)
-    ids = ids[order]
-    twice = np.flatnonzero((ids[1:] == ids[:-1]).all(axis=1))
+    parts = list(batches)  # with files as carrier these are views of mapped files, not memory
+    ids = np.concatenate([id_bytes(part.column("id")) for part in parts])
+    hashes = np.concatenate([part.column("order").to_numpy() for part in parts])
+    lengths = np.concatenate([np.diff(part.column("tokens").offsets.to_numpy()) for part in parts])
+    order = sort_by_hash(hashes, ids)
+    sorted_ids = ids[order]
+    twice = np.flatnonzero((sorted_ids[1:] == sorted_ids[:-1]).all(axis=1))
     if len(twice):
-        raise ValueError(f"document {ids[twice[0]].tobytes().hex()} is in the corpus more than once")
-    size = int(rows.column("bytes").to_numpy().sum())
-    lists = rows.column("tokens").combine_chunks().take(pa.array(order))
-    return ShardRows(lists.flatten().to_numpy(), lists.offsets.to_numpy(), ids, size)
+        raise ValueError(f"document {sorted_ids[twice[0]].tobytes().hex()} is in the corpus more than once")
+    offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths[order])])
+    starts = np.empty(len(order), np.int64)
+    starts[order] = offsets[:-1]
+    tokens = np.empty(offsets[-1], parts[0].column("tokens").values.to_numpy().dtype)
+    row = 0
+    for part in parts:
+        lists = part.column("tokens")
+        _scatter(lists.values.to_numpy(), lists.offsets.to_numpy(), starts[row : row + len(lists)], tokens)
+        row += len(lists)
+    size = sum(int(part.column("bytes").to_numpy().sum()) for part in parts)
+    return ShardRows(tokens, offsets, sorted_ids, size)
+
+
+@numba.njit(nogil=True, cache=True)
+def _scatter(values: NDArray[Any], offsets: NDArray[np.int64], starts: NDArray[np.int64], tokens: NDArray[Any]) -> None:
+    """Copy list i of ``values`` to ``tokens`` at ``starts[i]``."""
+    for i in range(len(starts)):
+        length = offsets[i + 1] - offsets[i]
+        tokens[starts[i] : starts[i] + length] = values[offsets[i] : offsets[i + 1]]
