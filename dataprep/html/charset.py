@@ -34,9 +34,9 @@ class Decoded:
 
 def decode(data: bytes, header: str | None, html: bool) -> Decoded:
     """Decode a page (``html``) or a plain text; ``header`` is the charset a transport declared."""
-    for mark, name in _BOMS:
+    for mark, encoding in _BOMS:
         if data.startswith(mark):
-            return _replacing(data[len(mark) :], name, "bom")
+            return _replacing(data[len(mark) :], encoding, "bom")
     declared: list[tuple[str | None, str]] = [(codec_of(header), "header")]
     if html:
         declared.append((_declared_inside(data[:PRESCAN]), "meta"))

@@ -6,13 +6,14 @@ Decisions:
   record; it also cannot tell the offset of a record that is not the first of its gzip member. Its LZ4 reader is used.
 - An archive is a series of *sections*: each gzip member is one; a file that is not gzip is one as a whole. A record is
   complete when its section holds all its bytes, ends well (gzip checksum) or goes on with another record.
-- After damage reading goes on at the next record: inside a section at the next line that opens one, between sections at
+- After damage reading goes on at the next record: inside a section at the next bytes that open one, between sections at
   the next gzip member that begins with one.
 - A record's locator is the byte offset of its section (0 for a whole file), with ``+n`` for a record that starts n
   decompressed bytes into it. An uncompressed file has plain byte offsets.
 - Digests are not checked: widely used archives carry wrong ones, and gzip's checksum already covers damage in store.
 """
 
+import io
 import re
 import zlib
 from collections.abc import Iterator
@@ -24,12 +25,13 @@ from fastwarc.stream_io import Lz4Reader
 
 from dataprep import storage
 from dataprep.sources.items import one_line
+from dataprep.sources.opening import ZstdFile
 
 PIECE = 1 << 18
 MAGIC = b"\x1f\x8b\x08"
 HEADER_BYTES = 1 << 16
 _OPENING = re.compile(rb"WARC/\d+\.\d+[ \t]*\r?\n", re.I)
-_NEXT_OPENING = re.compile(rb"\nWARC/\d+\.\d+[ \t]*\r?\n[A-Za-z]", re.I)
+_NEXT_OPENING = re.compile(rb"WARC/\d+\.\d+[ \t]*\r?\n[A-Za-z][A-Za-z-]*:", re.I)
 _HEADER_END = re.compile(rb"\r?\n[ \t]*\r?\n")
 
 
@@ -80,7 +82,7 @@ def read_records(path: str, block_bytes: int) -> Iterator[Record | Damage]:
             yield Damage(
                 "0", "not_warc", "this is an ARC file; convert it to WARC (for instance with warcio recompress)"
             )
-        elif head.startswith(MAGIC[:2]):
+        elif head.startswith(MAGIC[:2]) or (path.endswith(".gz") and head.upper() != b"WARC"):
             yield from _read_gzip(file, block_bytes)
         else:
             yield from _Records(_Whole(file, head), block_bytes)
@@ -110,7 +112,7 @@ class _Whole:
         self.offset = 0
         self.plain = False
         if head == b"\x28\xb5\x2f\xfd":
-            self.file = zstandard.ZstdDecompressor().stream_reader(file, read_across_frames=True)
+            self.file = io.BufferedReader(ZstdFile(file), PIECE)
         elif head == b"\x04\x22\x4d\x18":
             self.file = Lz4Reader(file)
         else:
@@ -122,7 +124,8 @@ class _Whole:
         except (OSError, EOFError, zstandard.ZstdError) as error:
             if self.plain:
                 raise  # the store fails: not a property of the archive
-            raise DamagedError("damaged_archive", one_line(error)) from None
+            reason = "truncated_archive" if isinstance(error, EOFError) else "damaged_archive"
+            raise DamagedError(reason, one_line(error)) from None
 
 
 class _GzipMember:
@@ -313,7 +316,7 @@ class _Records:
             size -= step
 
     def _check_end(self, after: int) -> None:
-        """A record ends with blank lines and another record or the section's (checked) end."""
+        """A record ends with two line ends, or at another record, or at the section's (checked) end."""
         held = after - self.position
         size = held + 8
         while True:
@@ -322,18 +325,20 @@ class _Records:
             if not more or tail:
                 break
             size += 8
+        if self.buffer.startswith(b"\r\n\r\n", self.position + held):
+            return
         if tail and not b"WARC/".startswith(tail[:5].upper()):
             raise _BadRecordError("bad_record", f"Content-Length is wrong: no record follows, but {tail[:20]!r}")
 
     def _seek_opening(self) -> bool:
         """Go to the next line that opens a record, after the present one's header."""
-        start = max(self.position, 0)
+        start = max(self.position, self.start - self.base + 1)
         while True:
             found = _NEXT_OPENING.search(self.buffer, start)
             if found:
-                self.position = found.start() + 1
+                self.position = found.start()
                 return True
-            kept = min(len(self.buffer) - start, 32)
+            kept = max(min(len(self.buffer) - start, 64), 0)
             self.base += len(self.buffer) - kept
             self.buffer = self.buffer[len(self.buffer) - kept :]
             self.position = start = 0

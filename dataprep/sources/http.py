@@ -6,6 +6,7 @@ Decisions:
 - Whatever grows is capped: a body may not decode to more than ``limit`` bytes.
 """
 
+import io
 import re
 import zlib
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ import zstandard
 
 from dataprep.sources.framing import parse_headers
 from dataprep.sources.items import one_line
+from dataprep.sources.opening import ZstdFile
 
 _STATUS = re.compile(rb"HTTP/\d(?:\.\d)?[ \t]+(\d{1,3})(?:[ \t\r\n]|$)")
 _HEADER_END = re.compile(rb"\r?\n\r?\n")
@@ -107,8 +109,7 @@ def _decode(body: bytes, name: str, limit: int) -> bytes:
         if name == "zstd":
             if not body.startswith(b"\x28\xb5\x2f\xfd"):
                 return body
-            with zstandard.ZstdDecompressor().stream_reader(body, read_across_frames=True) as reader:
-                return _capped(reader.read(limit + 1), limit)
+            return _capped(io.BufferedReader(ZstdFile(io.BytesIO(body))).read(limit + 1), limit)
     except (zlib.error, brotli.error, zstandard.ZstdError, EOFError) as error:
         raise HttpError("bad_encoding", f"Content-Encoding {name}: {one_line(error)}") from None
     if name in ("", "identity", "none", "utf-8", "binary"):

@@ -1,0 +1,157 @@
+"""Second stage: files and crawled archives → ``documents/kept`` and ``documents/removed``, damage into ``quarantine``.
+
+One pipeline, one fused step a split: read its pieces, extract its pages in the child process, write its two parts.
+A removed part has no text, and ``rejected_by`` names the reason. Of a crawl, only fetched pages are read
+(``OUT/crawl/<source>/…/fetch/…/seg-*.warc.gz``), not what it keeps as proof (robots.txt, errors); the files' names below
+``<source>`` are what locators are made of.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import apache_beam as beam
+import pyarrow as pa
+
+from dataprep import storage
+from dataprep.document import SCHEMA, BatchBuilder
+from dataprep.html.extraction import extract
+from dataprep.html.settings import ExtractSettings
+from dataprep.parts import PartWriter, Quarantined
+from dataprep.recipe import Source
+from dataprep.sources.items import Removed, Text
+from dataprep.sources.listing import InputFile, list_inputs
+from dataprep.sources.reading import read_pieces
+from dataprep.sources.settings import FilesSettings
+from dataprep.sources.splitting import Piece, plan
+from dataprep.storage import FileInfo
+from dataprep.tally import Tally
+from pipelines.batches import Split
+from pipelines.receipts import Receipt
+from pipelines.shuffle import Each
+from pipelines.stage import Stage
+
+REMOVED_SCHEMA = SCHEMA.append(pa.field("rejected_by", pa.string()))
+SEGMENT = "seg-"
+SHOWN_IGNORED = 50
+
+
+class DocumentsStage(Stage):
+    name = "documents"
+    title = "extract documents"
+    code = ("dataprep.sources", "dataprep.html", "pipelines.documents")
+    libraries = ("resiliparse", "trafilatura", "brotli", "zstandard")
+    upstream = ("crawl",)
+    phases = ("extract",)
+
+    def settings(self) -> dict[str, Any]:
+        return {
+            "extract": self.recipe.extract.model_dump(mode="json"),
+            "sources": {source.name: _files(source).model_dump(mode="json") for source in self.recipe.sources},
+        }
+
+    def inputs(self) -> list[FileInfo]:
+        return [
+            FileInfo(file.path, file.size, file.version)
+            for source in self.recipe.sources
+            if source.files
+            for file in self._listing(source)[0]
+        ]
+
+    def plan(self) -> list[Split]:
+        splits: list[Split] = []
+        for source in self.recipe.sources:
+            # what is unset stays unset: a reader asks whether the recipe names a column
+            settings = _files(source).model_dump(mode="json", exclude_unset=True)
+            for pieces in plan(self._listing(source)[0]):
+                size = sum(piece.size for piece in pieces)
+                work = {"source": source.name, "files": settings, "pieces": [piece.to_json() for piece in pieces]}
+                splits.append(Split.of(len(splits), size, work))
+        return splits
+
+    def build(self, splits: beam.PCollection) -> beam.PCollection:
+        return splits | "documents/extract" >> Each(
+            "extract", self.directory, ExtractSplit(self.directory, self.recipe.extract)
+        )
+
+    def finish(self) -> tuple[Tally, dict[str, Any]]:
+        """Adds what lay beside the input files and was not read: names of the first few, and how many."""
+        tally, extra = super().finish()
+        ignored = {source.name: self._listing(source)[1] for source in self.recipe.sources if source.files}
+        extra["ignored_files"] = {name: len(files) for name, files in ignored.items()}
+        extra["ignored_examples"] = {name: files[:SHOWN_IGNORED] for name, files in ignored.items() if files}
+        return tally, extra
+
+    def _listing(self, source: Source) -> tuple[list[InputFile], list[str]]:
+        if source.files:
+            return list_inputs(source.files, f"sources.{source.name}.files.paths")
+        root = storage.join(self.out, "crawl", source.name)
+        return [
+            InputFile(file.path[len(root) + 1 :], file.path, file.size, file.version, "warc")
+            for file in storage.list_files(root, ".warc.gz", recursive=True)
+            if "fetch" in file.path[len(root) :].split("/") and file.path.rpartition("/")[2].startswith(SEGMENT)
+        ], []
+
+
+def _files(source: Source) -> FilesSettings:
+    return source.files or FilesSettings(paths=("crawl",), format="warc")
+
+
+@dataclass(frozen=True)
+class ExtractSplit:
+    """Task: the documents of one split, kept and removed."""
+
+    directory: str
+    settings: ExtractSettings
+
+    def __call__(self, split: Split, receipt: Receipt) -> dict[str, Any]:
+        work = split.load()
+        source = work["source"]
+        pieces = [Piece(**piece) for piece in work["pieces"]]
+        items = read_pieces(pieces, source, FilesSettings.model_validate(work["files"]))
+        kept, removed = BatchBuilder(source), BatchBuilder(source)
+        with (
+            PartWriter(_part(self.directory, "kept", split), SCHEMA) as kept_part,
+            PartWriter(_part(self.directory, "removed", split), REMOVED_SCHEMA) as removed_part,
+        ):
+            reasons: list[str] = []
+            for outcome in extract(items, source, self.settings):
+                receipt.tally.take(1)
+                if isinstance(outcome, Quarantined):
+                    receipt.quarantine(outcome)
+                elif isinstance(outcome, Removed):
+                    receipt.tally.remove(outcome.reason)
+                    reasons.append(outcome.reason)
+                    batch = removed.add("", outcome.locator, outcome.url, outcome.date, outcome.metadata)
+                    if batch:
+                        removed_part.write(_rejected(batch, reasons))
+                        reasons = []
+                else:
+                    receipt.tally.keep(1, len(outcome.text))
+                    batch = kept.add(*_fields(outcome))
+                    if batch:
+                        kept_part.write(batch)
+                receipt.pulse()
+            for batch in _last(kept):
+                kept_part.write(batch)
+            for batch in _last(removed):
+                removed_part.write(_rejected(batch, reasons))
+        return {"source": source, "kept": kept_part.rows, "removed": removed_part.rows}
+
+
+def _part(directory: str, verdict: str, split: Split) -> str:
+    return storage.join(directory, verdict, f"part-{split.name}.parquet")
+
+
+def _fields(text: Text) -> tuple[Any, ...]:
+    return text.text, text.locator, text.url, text.date, text.metadata
+
+
+def _last(builder: BatchBuilder) -> Iterator[pa.RecordBatch]:
+    batch = builder.finish()
+    if batch:
+        yield batch
+
+
+def _rejected(batch: pa.RecordBatch, reasons: list[str]) -> pa.RecordBatch:
+    return pa.RecordBatch.from_arrays([*batch.columns, pa.array(reasons, pa.string())], schema=REMOVED_SCHEMA)
