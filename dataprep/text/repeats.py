@@ -54,12 +54,12 @@ def repeated_ngrams(words: Words, sizes: tuple[int, ...]) -> Longs:
 
 
 @njit(nogil=True, cache=True)
-def _slots_for(offsets: Longs) -> int:
-    """Room for the largest document's table."""
+def _largest(offsets: Longs) -> int:
+    """The most pieces that one document has."""
     largest = 0
     for d in range(len(offsets) - 1):
         largest = max(largest, offsets[d + 1] - offsets[d])
-    return _table_size(largest)
+    return largest
 
 
 @njit(nogil=True, cache=True)
@@ -91,8 +91,9 @@ def _duplicate_spans(values: Bytes, offsets: Longs, starts: Longs, ends: Longs) 
     documents = len(offsets) - 1
     counts = np.zeros(documents, np.int64)
     chars = np.zeros(documents, np.int64)
-    slots = np.empty(_slots_for(offsets), np.int32)
-    keys = np.empty(len(slots), np.uint64)
+    room = _largest(offsets)
+    slots = np.empty(_table_size(room), np.int32)
+    keys = np.empty(room, np.uint64)
     for d in range(documents):
         first = offsets[d]
         n = offsets[d + 1] - first
@@ -127,8 +128,8 @@ def _load_document(
 def _top_ngrams(offsets: Longs, sizes: Ints, chars: Ints, hashes: Hashes, lengths: Longs) -> Longs:
     documents = len(offsets) - 1
     result = np.zeros((len(lengths), documents), np.int64)
-    room = _slots_for(offsets)
-    slots = np.empty(room, np.int32)
+    room = _largest(offsets)
+    slots = np.empty(_table_size(room), np.int32)
     keys = np.empty(room, np.uint64)
     powers = np.empty(room, np.uint64)
     ends = np.empty(room + 1, np.int64)
@@ -168,8 +169,8 @@ def _top_ngrams(offsets: Longs, sizes: Ints, chars: Ints, hashes: Hashes, length
 def _repeated_ngrams(offsets: Longs, sizes: Ints, chars: Ints, hashes: Hashes, lengths: Longs) -> Longs:
     documents = len(offsets) - 1
     result = np.zeros((len(lengths), documents), np.int64)
-    room = _slots_for(offsets)
-    slots = np.empty(room, np.int32)
+    room = _largest(offsets)
+    slots = np.empty(_table_size(room), np.int32)
     keys = np.empty(room, np.uint64)
     powers = np.empty(room, np.uint64)
     ends = np.empty(room + 1, np.int64)

@@ -39,8 +39,8 @@ def test_scores_have_four_decimals_and_never_exceed_one() -> None:
         assert 0 <= score <= 1
 
 
-def test_a_document_without_words_is_undetermined() -> None:
-    assert labels(["", " \n\t", "\n"]) == [("und", 0.0)] * 3
+def test_a_document_without_letters_is_undetermined() -> None:
+    assert labels(["", " \n\t", "\n", "1,000.50", "...", "\x00", "\u0301"]) == [("und", 0.0)] * 7
 
 
 def test_only_the_first_characters_are_read() -> None:

@@ -1,5 +1,7 @@
 """Ids are exactly those of ``tokenizers``, for any text, and no text can forge a control token."""
 
+import gzip
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -107,3 +109,19 @@ def test_a_tokenizer_that_changed_after_planning_is_refused(tmp_path):
     path.write_bytes(TRAINED + b"\n")
     with pytest.raises(ValueError, match=r"tokenizer\.json: tokenizer .* the file has changed"):
         load_encoder(str(path), EOS, fingerprint(TRAINED + b"x"))
+
+
+def test_a_published_tokenizer_is_used_exactly(shared_data):
+    data = gzip.decompress((shared_data / "tokenizers" / "gpt-neox-20b" / "tokenizer.json.gz").read_bytes())
+    encoder, published = Encoder(data, EOS), Tokenizer.from_str(data.decode())
+    assert (encoder.vocabulary_size, encoder.dtype, encoder.eos_id) == (50_277, np.uint16, 0)
+    prose = [
+        "def f(x):\n        return x  # 4\n\n\n",
+        "Größe, 小麦, \u00a0é\u0301",
+        "a" * 3000,
+        TEXTS[1] + " " * 30 + "end",
+    ]
+    ids, offsets = encoder.encode(pa.array([*prose, f"so {EOS} is text"], pa.large_string()))
+    for text, start, stop in zip(prose, offsets[:-1], offsets[1:], strict=False):
+        assert ids[start:stop].tolist() == [*published.encode(text, add_special_tokens=False).ids, 0]
+    assert ids[offsets[-2] :].tolist().count(0) == 1
