@@ -1,5 +1,6 @@
 """The ``dataprep`` command. Trivial on purpose: what it does is elsewhere, and Beam's workers may import it."""
 
+import logging
 import os
 import sys
 from pathlib import Path
@@ -29,7 +30,7 @@ RecipeArgument = Annotated[str, typer.Argument(metavar="RECIPE", help="A YAML fi
 OutOption = Annotated[str, typer.Option("--out", help="The run's directory: local, gs:// or s3://.")]
 WorkersOption = Annotated[
     int | None,
-    typer.Option("--workers", min=0, help="Local worker processes; 0 runs in one process. Default: one a core."),
+    typer.Option("--workers", min=0, help="Local worker processes; 0: none, all in one. Default: one a core."),
 ]
 SetOption = Annotated[list[str], typer.Option("--set", metavar="FIELD=VALUE", help="Override a field of the recipe.")]
 DryRunOption = Annotated[
@@ -65,14 +66,13 @@ def _run(
         return
     from pipelines import show
     from pipelines.launch import launch, log_directory
-    from pipelines.local import default_workers
     from pipelines.run import Job
 
     job = Job(
         recipe=loaded.model_dump(mode="json"),
         out=out if "://" in out else os.path.abspath(out),
         until=until,
-        workers=default_workers() if workers is None else workers,
+        workers=workers,
         logs=log_directory(out),
         beam_args=beam_args,
     )
@@ -125,18 +125,14 @@ def _stage_command(command: str, until: str, text: str) -> None:
     app.command(command, context_settings=PASS_ON)(body)
 
 
-_stage_command(
-    "run", "shards", "Run a whole recipe: what is up to date is skipped, what was interrupted continues."
-)
+_stage_command("run", "shards", "Run a whole recipe: what is up to date is skipped, what was interrupted continues.")
 _stage_command("crawl", "crawl", "Fetch the recipe's sites, politely, into WARC files.")
 _stage_command(
     "ingest", "documents", "Read files and fetched pages and extract their text (after crawling, if needed)."
 )
 _stage_command("clean", "clean", "Measure documents and apply the rules (after what comes before, if needed).")
 _stage_command("deduplicate", "unique", "Remove copies (after what comes before, if needed).")
-_stage_command(
-    "tokenize", "shards", "Train the tokenizer and write the shards (after what comes before, if needed)."
-)
+_stage_command("tokenize", "shards", "Train the tokenizer and write the shards (after what comes before, if needed).")
 
 
 @app.command()
@@ -211,6 +207,7 @@ class _user_errors:  # noqa: N801  (reads as a statement)
 
 
 def main() -> None:
+    logging.basicConfig(level=logging.ERROR)  # before Beam is imported, or its loggers print
     app()
 
 

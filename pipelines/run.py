@@ -33,10 +33,12 @@ from pipelines.batches import Split  # noqa: E402
 from pipelines.clean import CleanStage  # noqa: E402
 from pipelines.crawl import CrawlStage  # noqa: E402
 from pipelines.documents import DocumentsStage  # noqa: E402
-from pipelines.local import in_process_runner, last_line, worker_runner  # noqa: E402
+from pipelines.local import default_workers, in_process_runner, last_line, worker_runner  # noqa: E402
 from pipelines.stage import MANIFEST, RUNNING, Build, Stage, fingerprint  # noqa: E402
 from pipelines.tokens import ShardsStage, TokenizerStage  # noqa: E402
 from pipelines.unique import UniqueStage  # noqa: E402
+
+SMALL_BYTES = 16 << 20  # below this, starting worker processes takes longer than the work
 
 CHAIN: tuple[type[Stage], ...] = (
     CrawlStage,
@@ -55,7 +57,7 @@ class Job:
     recipe: dict[str, Any]
     out: str
     until: str  # the last stage to run
-    workers: int  # 0: in this process
+    workers: int | None  # 0: in this process; None: as many as the machine has room for, where they are worth starting
     logs: str  # a local directory
     beam_args: list[str] = field(default_factory=list)  # empty or without --runner: local
 
@@ -120,18 +122,22 @@ class Driver:
         options = PipelineOptions(self.job.beam_args)
         # dealt out round-robin beforehand, so neighbours of like cost must not all land on one worker
         dealt = sorted(splits, key=lambda split: xxhash.xxh3_64_intdigest(split.name.encode()))
-        pipeline = beam.Pipeline(runner=self._runner(options), options=options)
+        pipeline = beam.Pipeline(runner=self._runner(options, splits), options=options)
         build(pipeline | f"{stage.name}: splits" >> beam.Create(dealt).with_output_types(Split))
         pipeline.run().wait_until_finish()
 
-    def _runner(self, options: PipelineOptions) -> PipelineRunner | None:
+    def _runner(self, options: PipelineOptions, splits: list[Split]) -> PipelineRunner | None:
         if self.runner is not None:
             return self.runner
         if any(argument.startswith("--runner") for argument in self.job.beam_args):
             return None  # Beam makes the runner that the options name
-        if self.job.workers == 0:
+        workers = self.job.workers
+        if workers is None:
+            small = sum(split.size for split in splits) < SMALL_BYTES
+            workers = 0 if small or len(splits) == 1 else default_workers()
+        if workers == 0:
             return in_process_runner()
-        return worker_runner(self.job.workers, options, os.path.join(self.job.logs, "workers.log"))
+        return worker_runner(workers, options, os.path.join(self.job.logs, "workers.log"))
 
     def _prepare(self, stage: Stage, wanted: str, manifest: dict[str, Any] | None) -> None:
         running = storage.join(stage.directory, RUNNING)

@@ -80,6 +80,7 @@ def recipe(folder: Path) -> dict:
             {"name": "notes", "files": {"paths": [str(folder / "notes.jsonl.gz")]}},
             {"name": "library", "files": {"paths": [str(folder / "library")]}},
         ],
+        "clean": {"rules": [{"use": "gopher_repetition"}, {"use": "gopher_quality"}, {"use": "fineweb"}]},
         "tokenizer": {"vocabulary_size": 1000, "sample_bytes": 300_000},
         "shards": {"tokens_per_shard": 100_000, "validation_fraction": 0.1},
     }
