@@ -30,11 +30,16 @@ class _Zlib:
     def __init__(self, wbits: int) -> None:
         self._wbits = wbits
         self._inner = zlib.decompressobj(wbits)
+        self._between = b""
 
     def feed(self, data: bytes, limit: int) -> bytes:
         out = bytearray()
+        data, self._between = self._between + data, b""
         while data and len(out) < limit:
             if self._inner.eof:
+                if data == b"\x1f":  # half the magic number of another member
+                    self._between = data
+                    break
                 if not data.startswith(b"\x1f\x8b"):
                     break  # padding or rubbish behind the last member
                 self._inner = zlib.decompressobj(self._wbits)

@@ -167,7 +167,10 @@ def registered_domain(host: str) -> str:
     """The site of a host: one label more than its public suffix; an address or a bare suffix is its own site."""
     if is_address(host):
         return host
-    return _suffixes()(host).top_domain_under_public_suffix or host
+    found = _suffixes()(host)
+    if found.suffix:
+        return found.top_domain_under_public_suffix or host
+    return ".".join(host.split(".")[-2:])  # the list's default rule: an unknown last label is a suffix
 
 
 def shard_of(domain: str, shards: int) -> int:
