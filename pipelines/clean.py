@@ -19,6 +19,7 @@ from dataprep.signals.language import model_fingerprint
 from dataprep.signals.settings import CleanSettings
 from dataprep.steps import apply_steps
 from dataprep.text.classes import UNICODE_VERSION
+from dataprep.text.view import forget_text
 from pipelines.batches import Split
 from pipelines.receipts import Receipt
 from pipelines.shuffle import Each
@@ -63,15 +64,20 @@ class CleanPart:
     settings: CleanSettings
 
     def __call__(self, split: Split, receipt: Receipt) -> None:
+        try:
+            self._clean(split.load()["path"], f"part-{split.name}.parquet", receipt)
+        finally:
+            forget_text()
+
+    def _clean(self, path: str, file: str, receipt: Receipt) -> None:
         steps = self.settings.steps()
         rules = self.settings.resolved_rules()
         schema = pa.schema([*SCHEMA, *self.settings.columns(), REJECTED_BY])
-        file = f"part-{split.name}.parquet"
         with (
             PartWriter(storage.join(self.directory, "kept", file), schema) as kept,
             PartWriter(storage.join(self.directory, "removed", file), schema) as removed,
         ):
-            for batch in read_part(split.load()["path"]):
+            for batch in read_part(path):
                 receipt.tally.take(batch.num_rows, pc.sum(pc.utf8_length(batch.column("text"))).as_py() or 0)
                 measured, quarantined = apply_steps(steps, batch)
                 for row in quarantined:

@@ -73,7 +73,12 @@ def text_of(batch: pa.RecordBatch) -> Text:
     addresses = tuple(buffer.address if buffer is not None else 0 for buffer in column.buffers())
     key = (column.type, column.offset, len(column), addresses)
     if _last.text is None or _last.key != key:
-        _last.text = None  # let the old arrays go before the new ones are made
+        forget_text()  # let the old arrays go before the new ones are made
         _last.text = Text(column)
         _last.key = key
     return _last.text
+
+
+def forget_text() -> None:
+    """Free what this thread remembers, about ten times the text: engines keep idle threads around."""
+    _last.text = None

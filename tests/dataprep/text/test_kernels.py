@@ -13,7 +13,7 @@ from dataprep.text import _reference as reference
 from dataprep.text import repeats, spans
 from dataprep.text.classes import TERMINAL, classes, terminal_code_points
 from dataprep.text.utf8 import Utf8
-from dataprep.text.view import Text, text_of
+from dataprep.text.view import Text, forget_text, text_of
 from dataprep.text.words import HAS_ALPHA, HAS_CONTENT, IN_DENOMINATOR, Words
 
 # every class that a definition distinguishes, much denser than in text drawn evenly from Unicode
@@ -197,6 +197,8 @@ def test_steps_over_one_batch_share_one_view() -> None:
     assert text_of(batch.append_column("more", pa.array([1, 2]))) is view
     assert text_of(batch.slice(1)) is not view
     assert text_of(batch.slice(1)).documents == 1
+    forget_text()
+    assert text_of(batch) is not view
 
 
 def test_a_null_text_is_refused() -> None:
