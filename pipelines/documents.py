@@ -2,8 +2,8 @@
 
 One pipeline, one fused step a split: read its pieces, extract its pages in the child process, write its two parts.
 A removed part has no text, and ``rejected_by`` names the reason. Of a crawl, only fetched pages are read
-(``OUT/crawl/<source>/…/fetch/…/seg-*.warc.gz``), not what it keeps as proof (robots.txt, errors); the files' names below
-``<source>`` are what locators are made of.
+(``OUT/crawl/<source>/…/fetch/…/seg-*.warc.gz``), not what it keeps as proof (robots.txt, errors); the files' names
+below ``<source>`` are what locators are made of.
 """
 
 from collections.abc import Iterator
