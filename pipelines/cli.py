@@ -6,7 +6,6 @@ import sys
 from pathlib import Path
 from typing import Annotated, Any
 
-import click
 import typer
 import yaml
 from rich.console import Console
@@ -22,6 +21,9 @@ app = typer.Typer(
     help="Turn raw web and files into tokens a trainer can eat: crawl, extract, clean, deduplicate, tokenize.",
 )
 console = Console()
+
+# typer carries its own copy of click, whose exceptions have no public name but their relatives
+USAGE_ERROR: type[Exception] = next(c for c in typer.BadParameter.__mro__ if c.__name__ == "ClickException")
 
 PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True}
 RECIPES = (Path(__file__).parents[1] / "recipes", Path(sys.prefix) / "share" / "corpusmill" / "recipes")
@@ -39,16 +41,8 @@ DryRunOption = Annotated[
 DirectoryArgument = Annotated[str, typer.Argument(metavar="DIR", help="The directory of a run (its --out).")]
 
 
-class UserError(click.ClickException):
-    """One line on standard error, exit code 2, no traceback."""
-
-    exit_code = 2
-
-    def show(self, file: Any = None) -> None:
-        stderr = Console(stderr=True)
-        for line in self.message.splitlines():
-            stderr.print("[red]error:[/red]", end=" ")
-            stderr.print(line, highlight=False, soft_wrap=True, markup=False)
+class UserError(Exception):
+    """What the user can mend: one line on standard error, exit code 2, no traceback."""
 
 
 def _run(
@@ -208,7 +202,22 @@ class _user_errors:  # noqa: N801  (reads as a statement)
 
 def main() -> None:
     logging.basicConfig(level=logging.ERROR)  # before Beam is imported, or its loggers print
-    app()
+    try:
+        code = app(standalone_mode=False)
+    except USAGE_ERROR as error:
+        _refuse(error.format_message())  # type: ignore[attr-defined]
+    except UserError as error:
+        _refuse(str(error))
+    else:
+        sys.exit(code if isinstance(code, int) else 0)
+
+
+def _refuse(message: str) -> None:
+    stderr = Console(stderr=True)
+    for line in message.splitlines():
+        stderr.print("[red]error:[/red]", end=" ")
+        stderr.print(line, highlight=False, soft_wrap=True, markup=False)
+    sys.exit(2)
 
 
 if __name__ == "__main__":

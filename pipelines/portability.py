@@ -16,12 +16,14 @@ from importlib.metadata import packages_distributions, requires
 from typing import Any
 
 import apache_beam as beam
+from apache_beam.coders.coders import deserialize_coder
 from apache_beam.internal import pickler
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.pipeline import PipelineVisitor
 from apache_beam.portability import common_urns, python_urns
 from apache_beam.portability.api import beam_runner_api_pb2
 from apache_beam.typehints import typehints
+from google.protobuf.wrappers_pb2 import BytesValue
 
 from dataprep.recipe import Recipe
 from pipelines.batches import RecordBatchCoder, Split, SplitCoder
@@ -90,7 +92,7 @@ def _check_graph(where: str, build: Build, finding: Finding) -> None:
     finding.coders += len(proto.components.coders)
     for coder in proto.components.coders.values():
         if coder.spec.urn == python_urns.PICKLED_CODER:
-            ours = pickler.loads(coder.spec.payload)
+            ours = deserialize_coder(BytesValue.FromString(coder.spec.payload).value)
             if not isinstance(ours, RecordBatchCoder | SplitCoder) and not _is_inside_beam(ours):
                 finding.problems.append(f"{where}: coder {type(ours).__name__} is pickled")
     for label, function in _functions(proto):
