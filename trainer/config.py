@@ -140,14 +140,14 @@ def _preset(
 # Parameters are counted with the vocabulary named. Steps of the larger ones are 20 tokens a parameter (Hoffmann et al.
 # 2022).
 PRESETS: dict[str, dict[str, Any]] = {
-    # 1.2M at 4k: learns visibly in a minute on two CPU cores; docs/training.md has the measurement
+    # 1.3M at 4k: learns visibly in a minute on two CPU cores; docs/training.md has the measurement
     "tiny": _preset(4, 128, 4, 2, 352, 256, 4e-3, steps=300, tokens_per_step=4_096, evaluate_every=50),
-    # 7M at 8k: an evening on a laptop
-    "mini": _preset(6, 256, 4, 2, 704, 512, 2e-3, steps=8_500, tokens_per_step=16_384),
+    # 6.5M at 8k: a few hours on a laptop
+    "mini": _preset(6, 256, 4, 2, 704, 512, 2e-3, steps=8_000, tokens_per_step=16_384),
     # 38M at 16k
     "small": _preset(10, 512, 8, 4, 1_408, 1_024, 1e-3, steps=5_800, tokens_per_step=131_072),
-    # 110M at 32k
-    "medium": _preset(12, 768, 12, 4, 2_048, 1_024, 6e-4, steps=4_200, tokens_per_step=524_288, checkpoint_every=250),
+    # 100M at 32k
+    "medium": _preset(12, 768, 12, 4, 2_048, 1_024, 6e-4, steps=3_800, tokens_per_step=524_288, checkpoint_every=250),
     # 320M at 32k
     "large": _preset(24, 1_024, 16, 8, 2_816, 2_048, 4e-4, steps=12_200, tokens_per_step=524_288, checkpoint_every=500),
 }

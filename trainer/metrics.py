@@ -27,7 +27,7 @@ class Metrics:
             handle.flush()
             os.fsync(handle.fileno())
         temporary.replace(path)
-        self._file = open(path, "a")  # noqa: SIM115 — closed by close()
+        self._file = open(path, "a", buffering=1)  # noqa: SIM115 — closed by close()
         self._board = SummaryWriter(str(run / "tensorboard"), purge_step=step + 1)
 
     def write(self, step: int, values: dict[str, Any]) -> None:

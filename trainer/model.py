@@ -5,8 +5,11 @@ Decisions:
   grouped-query attention (Ainslie et al. 2023), no biases: the layout of Llama 2 and 3, so that weights can be exported
   under its names.
 - Rotary pairs are (i, i + E/2), the "half" layout of Hugging Face checkpoints, not the paper's interleaved one.
-- Weights start from a normal of deviation 0.02; the two projections that write into the residual stream start
-  1 / sqrt(2 · layers) smaller, so that its variance does not grow with depth (Radford et al. 2019).
+- Weights start from a normal of deviation sqrt(2 / (5 · width)) (Nguyen & Salazar 2019): GPT-2's 0.02 at its widths,
+  and more for narrow models, which with 0.02 sit on the plateau of single-token frequencies for hundreds of steps.
+  Embeddings start at 0.02, or the tied head would begin by repeating its input. The two projections that write into
+  the residual stream start 1 / sqrt(2 · layers) smaller, so that its variance does not grow with depth (Radford et al.
+  2019).
 - Parallelism and precision are the caller's: this file knows neither.
 
 Shape suffixes: B rows, T positions, D width, H query heads, K key/value heads, E head width, F feed-forward width, V
@@ -120,13 +123,17 @@ class Decoder(nn.Module):
     def initialise(self, seed: int) -> None:
         """Draw all weights on the CPU from their own generator, so that a seed means the same model on any device."""
         generator = torch.Generator().manual_seed(seed)
-        into_residual = 0.02 / math.sqrt(2 * self.config.layers)
+        usual = math.sqrt(2 / (5 * self.config.width))
+        into_residual = usual / math.sqrt(2 * self.config.layers)
         with torch.no_grad():
             for name, parameter in self.named_parameters():
                 if parameter.ndim < 2:
                     parameter.fill_(1.0)
                     continue
-                deviation = into_residual if name.endswith(("o_proj.weight", "down_proj.weight")) else 0.02
+                if name.endswith(("o_proj.weight", "down_proj.weight")):
+                    deviation = into_residual
+                else:
+                    deviation = 0.02 if name == "embedding.weight" else usual
                 parameter.copy_(torch.empty(parameter.shape).normal_(0.0, deviation, generator=generator))
 
     def forward(self, ids_bt: Tensor, targets_bt: Tensor | None = None) -> Tensor:

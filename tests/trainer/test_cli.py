@@ -1,0 +1,121 @@
+"""The commands as a person meets them."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+
+from dataprep.shards import Manifest
+from tests.trainer.conftest import TINY, random_documents, shard
+from trainer.cli import main
+
+
+def call(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> int:
+    monkeypatch.setattr(sys, "argv", ["trainer", *map(str, arguments)])
+    with pytest.raises(SystemExit) as left:
+        main()
+    assert isinstance(left.value.code, int)
+    return left.value.code
+
+
+def tiny(*assignments: str) -> list[str]:
+    return [argument for text in (*TINY, *assignments) for argument in ("--set", text)]
+
+
+@pytest.fixture
+def corpus(tmp_path: Path) -> Path:
+    """OUT/shards beside OUT/tokenizer/tokenizer.json, which spells every byte."""
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    tokenizer = Tokenizer(models.BPE({piece: i for i, piece in enumerate(["<eos>", *alphabet])}, []))
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    (tmp_path / "tokenizer").mkdir()
+    tokenizer.save(str(tmp_path / "tokenizer" / "tokenizer.json"))
+    content = (tmp_path / "tokenizer" / "tokenizer.json").read_bytes()
+    folder = tmp_path / "shards"
+    written = [
+        shard(folder, "a", split, 0, random_documents(1, 20, 257), 257, tokenizer_json=content)
+        for split in ("train", "validation")
+    ]
+    Manifest.build(str(folder), written).save()
+    return folder
+
+
+def test_train_ends_with_losses_a_sample_and_where_everything_is_then_says_it_is_finished(
+    corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = tmp_path / "run"
+    assert call(monkeypatch, "train", corpus, "--run", run, "--steps", 3, *tiny()) == 0
+    said = capsys.readouterr().out
+    for wanted in ("validation before", "validation after", "bits/byte", "sample ", "metrics.jsonl", "checkpoints"):
+        assert wanted in said
+    assert {path.name for path in run.iterdir()} == {
+        "run.json",
+        "metrics.jsonl",
+        "tensorboard",
+        "checkpoints",
+        "tokenizer.json",
+        "sample.txt",
+    }
+    assert json.loads((run / "run.json").read_text())["config"]["steps"] == 3
+    assert call(monkeypatch, "train", corpus, "--run", run, "--steps", 3, *tiny()) == 0
+    assert "this run is finished" in capsys.readouterr().out
+
+    texts = []
+    for seed in (1, 1, 2):
+        assert call(monkeypatch, "sample", run, "--prompt", "Once é", "--tokens", 20, "--seed", seed) == 0
+        texts.append(capsys.readouterr().out)
+    assert texts[0].startswith("Once é")
+    assert texts[0] == texts[1] != texts[2]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "names"),
+    [
+        (["--preset", "huge"], ["'huge'", "tiny"]),
+        (["--set", "model.depth=3"], ["model.depth", "layers"]),
+        (["--steps", "many"], ["--steps", "integer"]),
+        (["--stepz", "3"], ["--stepz"]),
+        (["--config", "absent.yaml"], ["absent.yaml", "No such file"]),
+        (["--tokenizer", "absent.json"], ["absent.json", "No such file"]),
+        (["--set", "device=cuda"], ["device", "'cuda'", "'cpu'"]),
+    ],
+)
+def test_what_is_wrong_is_one_line_and_exit_code_2(
+    corpus: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+    names: list[str],
+) -> None:
+    if "device=cuda" in arguments and __import__("torch").cuda.is_available():
+        pytest.skip("a GPU is here, so it is allowed")
+    assert call(monkeypatch, "train", corpus, "--run", tmp_path / "run", *tiny(), *arguments) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("trainer: ")
+    assert said.count("\n") == 1
+    assert all(name in said for name in names), said
+
+
+def test_missing_shards_another_tokenizer_and_no_run_are_named(
+    corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = tmp_path / "run"
+    assert call(monkeypatch, "train", tmp_path / "nowhere", "--run", run, *tiny()) == 2
+    assert "nowhere/manifest.json: No such file" in capsys.readouterr().err
+    (tmp_path / "tokenizer" / "tokenizer.json").write_text("{}")
+    assert call(monkeypatch, "train", corpus, "--run", run, *tiny()) == 2
+    assert "is not the one the shards" in capsys.readouterr().err
+    assert not (run / "run.json").exists()
+    assert call(monkeypatch, "sample", run) == 2
+    assert "not a run directory" in capsys.readouterr().err
+
+
+def test_help_does_not_wait_for_torch() -> None:
+    loads = "import sys, trainer.cli; print('torch' in sys.modules)"
+    answer = subprocess.run([sys.executable, "-c", loads], capture_output=True, text=True, check=True)
+    assert answer.stdout.strip() == "False"
