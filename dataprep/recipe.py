@@ -158,6 +158,8 @@ def _named_location(location: Sequence[str | int], value: Any) -> list[str | int
     named: list[str | int] = []
     here = value
     for part in location:
+        if isinstance(part, str) and part[:1].isupper():
+            continue  # the class that pydantic tried for a member of a union
         try:
             here = here[part]
         except (KeyError, IndexError, TypeError):

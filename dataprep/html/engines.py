@@ -5,6 +5,7 @@ rises from .891 to .929 (shared benchmark, `docs/formats.md`).
 """
 
 import importlib
+import re
 from collections.abc import Callable
 
 Engine = Callable[[str], tuple[str, str]]
@@ -34,7 +35,7 @@ def _resiliparse() -> Engine:
             comments=False,
             post_meta=False,
         )
-        return text, tree.title or ""
+        return _tidy(text), tree.title or ""
 
     return extract
 
@@ -44,6 +45,13 @@ def _trafilatura() -> Engine:
 
     def extract(html: str) -> tuple[str, str]:
         found = trafilatura.bare_extraction(html, include_comments=False, with_metadata=True)
-        return (getattr(found, "text", None) or "", getattr(found, "title", None) or "")
+        return (_tidy(getattr(found, "text", None) or ""), getattr(found, "title", None) or "")
 
     return extract
+
+
+def _tidy(text: str) -> str:
+    """Without what was layout on the page: non-breaking spaces, blanks at line ends, more than one empty line."""
+    # language models and word lists know ordinary spaces only
+    text = re.sub(r"[ \t]+$", "", text.replace("\xa0", " "), flags=re.MULTILINE)
+    return re.sub(r"\n{3,}", "\n\n", text).strip("\n")
