@@ -7,11 +7,11 @@ closes them, and ten thousand list items in a row are no nesting.
 
 import re
 
-_TAG = re.compile(rb"<(/?)([A-Za-z][^\s/>]*)([^>]*)>")
+_TAG = re.compile(rb"<(/?[A-Za-z][^\s/>]*)")
 _FLAT = frozenset(
     b"area base br col embed hr img input link meta param source track wbr basefont bgsound frame keygen "
     b"p li dt dd option optgroup tr td th thead tbody tfoot colgroup caption rp rt html head body "
-    b"path rect circle line polygon polyline use stop".split()
+    b"g path rect circle ellipse line polygon polyline use stop".split()  # of SVG, often closed in their own tag
 )
 
 
@@ -20,12 +20,11 @@ def too_deep(page: bytes, limit: int) -> int | None:
     if page.count(b"<") - page.count(b"</") <= limit:
         return None
     depth = 0
-    for tag in _TAG.finditer(page):
-        if tag[2].lower() in _FLAT or tag[3].endswith(b"/"):
-            continue
-        if tag[1]:
-            depth = max(depth - 1, 0)
-        else:
+    for name in _TAG.findall(page.lower()):
+        if name.startswith(b"/"):
+            if depth and name[1:] not in _FLAT:
+                depth -= 1
+        elif name not in _FLAT:
             depth += 1
             if depth > limit:
                 return depth

@@ -70,7 +70,7 @@ def _extract(engine: Engine, page: bytes, charset: str | None, nesting: int) -> 
                 "error": f"elements nest {depth} deep or more, the limit is {nesting}",
             }, b""
         decoded = decode(page, charset, html=True)
-        text, title = engine(valid_text(decoded.text))
+        text, title = engine(decoded.text.replace("\0", ""))  # decoding leaves no surrogates
         answer = {"charset": decoded.charset, "how": decoded.how, "replaced": decoded.replaced, "title": title[:500]}
         return answer, valid_text(text).encode()
     except MemoryError:
