@@ -163,7 +163,7 @@ def largest_components(
                 "size": end - start,
                 "kept_copies": int(np.count_nonzero(keeps[start:end])),
                 "kept": joined(ids[component : component + 1])[0].as_py().hex(),
-                "members": reference[verdicts.order[start : start + samples]].tolist(),
+                "members": reference[verdicts.order[start : min(start + samples, end)]].tolist(),
             }
         )
     return found
