@@ -1,0 +1,14 @@
+"""What a run shows: read from the files it left, never from the run itself; a half-finished run can be looked at too.
+
+layout         where a run directory keeps what; the rows of its parts, one row group at a time
+wording        numbers and foreign text made fit for a person's eyes
+funnel         ``_stage.json`` files → documents and characters in, kept, removed and quarantined, per stage and reason
+inspect        kept, removed and quarantined documents: a deterministic sample, or by id
+story          one document through all stages: where it came from, where it went, and why
+distributions  document lengths, languages, sources, signals and duplicates, counted with array kernels
+markup         HTML that is escaped unless it says otherwise; bars and histograms
+style          the report's one style sheet
+sections       the report's figures: funnel, reasons, distributions, shards, timings
+exhibits       the report's documents: samples, quarantined records, duplicates
+html           the report: one self-contained file
+"""

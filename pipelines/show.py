@@ -1,0 +1,265 @@
+"""What the command line prints about a run that is there: tables for a terminal, from ``dataprep.report``.
+
+Decisions:
+- What a document says is never markup, and never reaches the terminal with its control characters.
+"""
+
+from collections.abc import Sequence
+
+from rich.console import Console, Group, RenderableType
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from dataprep import storage
+from dataprep.report.funnel import Funnel, StageCounts, load_funnel
+from dataprep.report.html import FILE_NAME, write_report
+from dataprep.report.inspect import Document, sample
+from dataprep.report.layout import DOCUMENT_STAGES, KINDS, parts
+from dataprep.report.story import Story, tell
+from dataprep.report.wording import clip, count, one_line, share, short, size, value, visible
+from dataprep.shards import Manifest, Statistics, shard_statistics, verify_directory
+
+REASONS_SHOWN = 12
+TEXT_CHARACTERS = 400
+COLOURS = {"kept": "green", "removed": "yellow", "quarantined": "red"}
+PLACES = (
+    ("report", FILE_NAME, "the funnel, reasons, distributions and samples: open it in a browser"),
+    ("pages", "crawl", "fetched pages (WARC) and the fetch log"),
+    ("documents", "unique/kept", "clean, unique documents (Parquet)"),
+    ("removed", "clean/removed", "what the rules removed, with signals and reasons"),
+    ("duplicates", "unique/removed", "what was removed as a copy, and of which document"),
+    ("tokenizer", "tokenizer/tokenizer.json", "the tokenizer"),
+    ("shards", "shards", "token shards and their manifest: what the trainer reads"),
+    ("log", "_logs", "what Beam and its workers said"),
+)
+
+
+def summary(console: Console, out: str) -> None:
+    """The end of a run: the funnel and where everything is."""
+    console.print(funnel_table(load_funnel(out)))
+    console.print()
+    console.print(where_everything_is(out))
+
+
+def statistics(console: Console, out: str) -> None:
+    """Figures of the shards under a run's directory (or of a shards directory itself)."""
+    for table in stats_tables(shard_statistics(Manifest.load(_shards(out)))):
+        console.print(table)
+        console.print()
+
+
+def verify(console: Console, out: str) -> bool:
+    """Check every checksum and print what each file is found to be. True: nothing is damaged."""
+    whole = True
+    for path, problems in verify_directory(_shards(out)):
+        whole &= not problems
+        console.print(Text(f"{'damaged' if problems else 'right  '}  {visible(path)}"), soft_wrap=True)
+        for problem in problems:
+            console.print(Text(f"  {visible(str(problem))}", style="red"), soft_wrap=True)
+    return whole
+
+
+def report(out: str) -> str:
+    """Write the report and return its path."""
+    return write_report(out)
+
+
+def inspect(
+    console: Console,
+    out: str,
+    stage: str = "clean",
+    verdict: str = "all",
+    reason: str | None = None,
+    source: str | None = None,
+    identifier: str | None = None,
+    limit: int = 5,
+    seed: int = 0,
+) -> None:
+    """A sample of one stage's documents, or one document's story. Raises ``ValueError`` naming the wrong option."""
+    if identifier is not None:
+        console.print(story_view(tell(out, identifier, characters=TEXT_CHARACTERS)))
+        return
+    if stage not in DOCUMENT_STAGES:
+        raise ValueError(f"--stage {stage}: allowed are {', '.join(DOCUMENT_STAGES)}")
+    if verdict not in (*KINDS, "all"):
+        raise ValueError(f"--verdict {verdict}: allowed are {', '.join(KINDS)}, all")
+    kinds = [verdict] if verdict != "all" else ["removed", "quarantined"] if reason else list(KINDS)
+    kinds = [kind for kind in kinds if parts(out, stage, kind)] or kinds[:1]
+    found: list[Document] = []
+    problem: ValueError | None = None
+    for kind in kinds:
+        try:
+            found += sample(out, stage, kind, reason=reason, source=source, limit=limit, seed=seed)
+        except ValueError as error:  # one kind may lack the reason that another has
+            problem = error
+    if problem and not found:
+        raise problem
+    console.print(inspect_view(found) if found else f"no {' or '.join(kinds)} documents in {out}/{stage}")
+
+
+def funnel_table(funnel: Funnel) -> Table:
+    """Documents and characters per stage; below each stage its reasons."""
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for name in ("stage", "documents", "of input", "characters", "of input"):
+        table.add_column(name, justify="left" if name == "stage" else "right", overflow="fold")
+    for stage in funnel.stages:
+        _add_stage(table, stage)
+    return table
+
+
+def _add_stage(table: Table, stage: StageCounts) -> None:
+    title = Text(stage.name, style="bold")
+    if not stage.finished:
+        title.append(" (not finished)", style="red")
+    table.add_row(title, count(stage.documents_in), "in", _characters(stage.characters_in), "")
+    kinds = (("removed", stage.removed), ("quarantined", stage.quarantined))
+    for kind, reasons in kinds:
+        shown = [(reason.name, reason.documents, reason.characters) for reason in reasons[:REASONS_SHOWN]]
+        rest = reasons[REASONS_SHOWN:]
+        if rest:
+            shown.append((f"{len(rest)} more reasons", sum(r.documents for r in rest), sum(r.characters for r in rest)))
+        for name, documents, characters in shown:
+            table.add_row(
+                Text(f"  {kind}: {one_line(name)}", style=COLOURS[kind]),
+                f"-{count(documents)}",
+                share(documents, stage.documents_in),
+                f"-{_characters(characters)}" if characters else "",
+                share(characters, stage.characters_in) if characters and stage.characters_in else "",
+            )
+    table.add_row(
+        Text("  kept", style=COLOURS["kept"]),
+        count(stage.kept),
+        share(stage.kept, stage.documents_in),
+        _characters(stage.characters_kept),
+        share(stage.characters_kept, stage.characters_in) if stage.characters_in and stage.characters_kept else "",
+    )
+
+
+def _characters(number: int) -> str:
+    return short(number) if number else ""
+
+
+def stats_tables(figures: Statistics) -> list[Table]:
+    """Per source and split; then what holds for all shards; then every shard's checksum."""
+    table = Table(title="Shards", box=None, header_style="bold", pad_edge=False, title_justify="left")
+    for name in ("source", "split"):
+        table.add_column(name)
+    for name in ("shards", "documents", "tokens", "bytes", "bytes/token", "tokens/document"):
+        table.add_column(name, justify="right")
+    lengths = Table(title="Tokens per document", box=None, header_style="bold", pad_edge=False, title_justify="left")
+    for name in ("source", "split"):
+        lengths.add_column(name)
+    for percent in figures.total.lengths:
+        lengths.add_column("longest" if percent == 100 else f"{percent}%", justify="right")
+    for row in (*figures.rows, figures.total):
+        key = (Text(visible(row.source)), row.split)
+        sums = (row.shards, row.documents, row.tokens, row.bytes)
+        rates = (f"{row.bytes_per_token:.3f}", f"{row.tokens_per_document:,.1f}")
+        table.add_row(*key, *map(count, sums), *rates)
+        lengths.add_row(*key, *(count(tokens) for tokens in row.lengths.values()))
+    facts = Table(box=None, show_header=False, pad_edge=False)
+    facts.add_row("vocabulary", f"{count(figures.vocabulary_size)} (largest id used {count(figures.largest_id)})")
+    facts.add_row("stored as", figures.dtype)
+    facts.add_row("tokenizer", figures.tokenizer_fingerprint)
+    facts.add_row("manifest", figures.manifest_hash)
+    checksums = Table("shard", "checksum", box=None, header_style="bold", pad_edge=False)
+    for path, checksum in figures.checksums.items():
+        checksums.add_row(Text(visible(path)), checksum)
+    return [table, lengths, facts, checksums]
+
+
+def inspect_view(documents: Sequence[Document]) -> RenderableType:
+    """One panel for each document."""
+    return Group(*(_panel(one) for one in documents))
+
+
+def _panel(one: Document) -> Panel:
+    title = f"{one.stage}: {one.kind}" + (f", {one_line(one.reason)}" if one.reason else "")
+    return Panel(
+        Group(_facts(one), *_body(one)),
+        title=Text(title, style=f"bold {COLOURS[one.kind]}"),
+        title_align="left",
+        border_style=COLOURS[one.kind],
+    )
+
+
+def _facts(one: Document) -> Table:
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_column(style="dim")
+    table.add_column(overflow="fold")
+    rows: list[tuple[str, str | None]] = [
+        ("id", one.id),
+        ("source", one.source),
+        ("url", one.url),
+        ("locator", one.locator),
+        ("date", one.date),
+        ("step", one.step),
+        ("error", one.error),
+        ("kept instead", one.duplicate_of),
+        ("similarity", None if one.similarity is None else f"{one.similarity:.3f}"),
+        ("characters", None if one.characters is None else count(one.characters)),
+        ("signals", "  ".join(f"{name}={value(item)}" for name, item in sorted(one.signals.items()))),
+    ]
+    for name, item in rows:
+        if item:
+            table.add_row(name, Text(one_line(item)))
+    return table
+
+
+def _body(one: Document) -> list[RenderableType]:
+    if not one.text:
+        return []
+    more = " …" if one.characters is not None and one.characters > len(one.text) else ""
+    return [Text(), Text(visible(one.text.strip()) + more)]
+
+
+def story_view(story: Story) -> RenderableType:
+    """The document's way through the stages, and its text once."""
+    table = Table(box=None, show_header=False, pad_edge=False)
+    for _ in range(3):
+        table.add_column(overflow="fold")
+    for one in story.appearances:
+        verdict = Text(one.kind, style=f"bold {COLOURS[one.kind]}")
+        because = f"{one_line(one.reason)}; " if one.reason else ""
+        error = f"{one_line(one.error)}; " if one.error else ""
+        table.add_row(one.stage, verdict, Text(f"{because}{error}{one.part}", style="dim" if not because else ""))
+    if story.shard:
+        place = story.shard
+        where = f"{place.path}, document {count(place.row)}, tokens {count(place.first_token)} to "
+        end = count(place.first_token + place.tokens - 1)
+        table.add_row("shards", Text(place.split, style="bold green"), Text(f"{where}{end} ({count(place.tokens)})"))
+    richest = max(story.appearances, key=lambda one: (len(one.signals), len(one.text)))
+    shown: list[RenderableType] = [Text(story.id, style="bold"), table, Text(), _facts(richest), *_body(richest)]
+    if story.kept_copy:
+        shown += [Text(), Text("Kept instead of it:", style="bold"), _facts(story.kept_copy), *_body(story.kept_copy)]
+    if story.copies:
+        shown += [Text(), Text("Removed in its favour:", style="bold"), *(_copy_line(one) for one in story.copies)]
+    return Group(*shown)
+
+
+def _copy_line(one: Document) -> Text:
+    like = f"{one.similarity:.3f} " if one.similarity is not None else ""
+    return Text(f"  {one.id} {like}{clip(one_line(one.url or one.locator), 120)}")
+
+
+def where_everything_is(out: str) -> Table:
+    """The paths that exist, with their sizes."""
+    table = Table(box=None, show_header=False, pad_edge=False)
+    for justify in ("left", "left", "right", "left"):
+        table.add_column(justify=justify, overflow="fold")
+    for name, relative, what in PLACES:
+        path = storage.join(out, relative)
+        files = storage.list_files(path, recursive=True)
+        if files:
+            table.add_row(name, Text(path), size(sum(file.size for file in files)), Text(what, style="dim"))
+    return table
+
+
+def _shards(out: str) -> str:
+    inner = storage.join(out, "shards")
+    return inner if storage.exists(storage.join(inner, "manifest.json")) or not _is_shards(out) else out
+
+
+def _is_shards(out: str) -> bool:
+    return storage.exists(storage.join(out, "manifest.json"))
