@@ -40,7 +40,7 @@ class DocumentsStage(Stage):
     name = "documents"
     title = "extract documents"
     code = ("dataprep.sources", "dataprep.html", "pipelines.documents")
-    libraries = ("resiliparse", "trafilatura", "brotli", "zstandard")
+    libraries = ("resiliparse", "trafilatura", "fastwarc", "brotli", "zstandard")
     upstream = ("crawl",)
     phases = ("extract",)
 

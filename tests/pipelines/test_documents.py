@@ -141,6 +141,24 @@ def test_hostile_broken_and_empty_input_is_quarantined_and_the_rest_is_kept(tmp_
         assert part.schema.names == (SCHEMA if verdict == "kept" else REMOVED_SCHEMA).names
 
 
+def test_pages_of_a_hundred_megabytes_are_quarantined_and_the_next_page_is_kept(tmp_path):
+    huge = b"<p>page " * 13_000_000
+    packed = gzip.compress(huge, 1)
+    records = [
+        record(body=huge, url="http://x/huge"),
+        record(body=packed, fields={"Content-Encoding": "gzip"}, url="http://x/packed"),
+        record(body=page(1), url="http://x/1"),
+    ]
+    (tmp_path / "a.warc.gz").write_bytes(b"".join(gzip.compress(r, 1) for r in records))
+    manifest = run(tmp_path / "out", files("web", tmp_path / "a.warc.gz"))
+    kept, _, quarantined = accounted(tmp_path / "out", manifest)
+    assert [(row["url"], row["reason"]) for row in quarantined] == [
+        ("http://x/huge", "too_large"),
+        ("http://x/packed", "too_large"),
+    ]
+    assert [row["url"] for row in kept] == ["http://x/1"]
+
+
 def test_a_split_that_runs_twice_and_a_second_run_write_the_same_bytes(tmp_path, corpus):
     run(tmp_path / "one", files("all", corpus), **LIMITS)
     run(tmp_path / "two", files("all", corpus), runner=FnApiRunner(bundle_repeat=2), **LIMITS)
