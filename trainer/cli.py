@@ -54,8 +54,8 @@ def train(
         with _errors_in_one_line():
             flags = {name: value for name, value in (("steps", steps), ("seed", seed)) if value is not None}
             settings = load_config(preset, config, assignments or (), flags)
-        # Read when torch loads its OpenMP: threads that wait asleep. Spinning ones, the default, made training on two busy
-        # cores several times slower, because they hold the core that the thread they wait for needs.
+        # Read when torch loads its OpenMP: threads wait asleep. Spinning, the default, made training on two busy cores
+        # several times slower, because a waiting thread held the core that the thread it waited for needed.
         os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
         from trainer import loop, parallel  # torch takes seconds to import, --help should not
         from trainer.data import DamagedShardError

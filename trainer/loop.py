@@ -64,6 +64,8 @@ def prepare(
     Raises ``ValueError`` or ``OSError`` for what a person has to put right, naming it.
     """
     manifest = Manifest.load(shards)
+    if tokenizer is not None:
+        manifest.check_tokenizer(tokenizer)
     vocabulary = record.embedding_rows(manifest.vocabulary_size)
     order = TrainingOrder(
         Windows(TokenStream(manifest, "train", vocabulary), config.model.context), config.seed, config.windows_per_step

@@ -54,18 +54,14 @@ def check_same_run(
 def write(
     folder: Path, config: TrainConfig, manifest: Manifest, tokenizer: str | None, parameters: int, vocabulary: int
 ) -> None:
-    """Record the run as it is now started, and copy its tokenizer beside it.
-
-    Raises ``ValueError`` when the tokenizer is not the one the shards were written with.
-    """
+    """Record the run as it is now started, and copy its tokenizer beside it."""
     folder.mkdir(parents=True, exist_ok=True)
     if tokenizer is not None:
-        manifest.check_tokenizer(tokenizer)
         with fsspec.open(tokenizer, "rb") as handle:
             _write(folder / TOKENIZER, handle.read())
     value = {
         "config": config.model_dump(),
-        "shards": manifest.path,
+        "shards": manifest.path if "://" in manifest.path else os.path.abspath(manifest.path),
         "manifest": manifest.hash,
         "tokenizer_fingerprint": manifest.tokenizer_fingerprint,
         "eos_id": manifest.eos_id,

@@ -63,10 +63,10 @@ def test_rms_norm_divides_by_the_root_mean_square() -> None:
     assert RMSNorm(3, 1e-5)(torch.tensor(x)).tolist() == pytest.approx([v / root for v in x], abs=1e-6)
 
 
-def test_a_fresh_model_knows_nothing_its_loss_is_that_of_a_uniform_guess() -> None:
+def test_a_fresh_model_knows_nothing_its_loss_is_near_a_uniform_guess() -> None:
     batch = ids(8)
     loss = model_of()(batch, batch.roll(1)).item() / batch.numel()
-    assert loss == pytest.approx(math.log(VOCABULARY), abs=0.25)
+    assert loss == pytest.approx(math.log(VOCABULARY), abs=0.5)
 
 
 def test_padding_adds_nothing_to_the_loss_or_the_gradient() -> None:

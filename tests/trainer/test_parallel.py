@@ -19,7 +19,8 @@ from trainer.metrics import read_metrics
 def torchrun(world_size: int, shards: Path, folder: Path, *assignments: str) -> str:
     sets = [argument for text in (*TINY, *assignments) for argument in ("--set", text)]
     launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={world_size}"]
-    command = [*launch, "-m", "trainer", "train", str(shards), "--run", str(folder), *sets]
+    # "--", because torchrun would take our --run for an abbreviation of its own --run-path
+    command = [*launch, "-m", "--", "trainer", "train", str(shards), "--run", str(folder), *sets]
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
 
