@@ -110,6 +110,8 @@ footer {
 }
 @media (max-width: 34rem) {
   main { padding: 1.5rem 1rem 3rem; }
+  .mini { display: none; }
+  td:first-child { min-width: 7rem; }
   .stage { grid-template-columns: 1fr; }
   .stage > .name small { display: inline; margin-left: .5rem; }
 }

@@ -13,8 +13,7 @@ from dataprep.parts import read_part
 from dataprep.report import distributions
 from dataprep.report.distributions import bin_edge, length_bin
 from dataprep.report.layout import parts
-
-from .conftest import MadeRun
+from tests.dataprep.report.conftest import MadeRun
 
 
 def column(run: MadeRun, stage: str, kind: str, name: str) -> list[object]:

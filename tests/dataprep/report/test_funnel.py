@@ -7,8 +7,7 @@ import pytest
 
 from dataprep.report.funnel import load_funnel
 from dataprep.report.layout import MANIFEST
-
-from .conftest import MadeRun
+from tests.dataprep.report.conftest import MadeRun
 
 
 def test_the_funnel_adds_up_and_each_stage_takes_in_what_the_one_before_kept(run: MadeRun) -> None:

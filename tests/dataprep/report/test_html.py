@@ -9,47 +9,44 @@ from dataprep.report.exhibits import document
 from dataprep.report.html import render, write_report
 from dataprep.report.inspect import any_of, find
 from dataprep.report.layout import MANIFEST
-
-from .conftest import REASONS, MadeRun
+from tests.dataprep.report.conftest import REASONS, MadeRun
 
 FETCHING = {"src", "href", "srcset", "data", "action", "poster", "background", "xlink:href", "formaction", "ping"}
-ELEMENTS = set(
-    [
-        "html",
-        "head",
-        "meta",
-        "title",
-        "style",
-        "body",
-        "main",
-        "header",
-        "footer",
-        "section",
-        "h1",
-        "h2",
-        "h3",
-        "h4",
-        "p",
-        "div",
-        "span",
-        "b",
-        "i",
-        "small",
-        "code",
-        "br",
-        "table",
-        "thead",
-        "tbody",
-        "tr",
-        "th",
-        "td",
-        "details",
-        "summary",
-        "svg",
-        "g",
-        "rect",
-    ]
-)
+ELEMENTS = {
+    "html",
+    "head",
+    "meta",
+    "title",
+    "style",
+    "body",
+    "main",
+    "header",
+    "footer",
+    "section",
+    "h1",
+    "h2",
+    "h3",
+    "h4",
+    "p",
+    "div",
+    "span",
+    "b",
+    "i",
+    "small",
+    "code",
+    "br",
+    "table",
+    "thead",
+    "tbody",
+    "tr",
+    "th",
+    "td",
+    "details",
+    "summary",
+    "svg",
+    "g",
+    "rect",
+}
 VOID = {"meta", "br", "rect"}
 
 

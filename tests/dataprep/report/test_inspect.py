@@ -13,8 +13,7 @@ from dataprep.parts import PartWriter, read_part
 from dataprep.report.inspect import any_of, find, sample, sample_by_reason, sample_keys, starting_with
 from dataprep.report.layout import parts
 from dataprep.report.story import tell
-
-from .conftest import HOSTILE, REASONS, MadeRun
+from tests.dataprep.report.conftest import HOSTILE, REASONS, MadeRun
 
 
 def test_a_sample_is_the_same_each_time_and_differs_with_the_seed(run: MadeRun) -> None:
