@@ -26,6 +26,8 @@ SENTENCES = [
     f"sentence number {i} speaks about {i * 7919 % 1000} apples and {i * 104729 % 997} pears" for i in range(60)
 ]
 
+ROAD = [f"mile {i} of the road has {i * 7919 % 1009} trees and {i * 31 % 101} birds on it" for i in range(100)]
+
 
 class ManyPartitions(UniqueStage):
     partition_bytes = 2048
@@ -44,8 +46,8 @@ def document(seed, changed=0):
 
 
 def corpus():
-    """(locator, text): families of near duplicates, exact ones, short ones, and documents of their own."""
-    found = {}
+    """(locator, text): families of near duplicates, a chain, exact copies, short texts, documents of their own."""
+    found = {f"chain/{link:02d}": ".\n".join(ROAD[2 * link : 2 * link + 40]) for link in range(24)}
     for family in range(12):
         for member in range(family % 4 + 1):
             found[f"family-{family}/{member}"] = document(family, 0) + f"\nThe end, {member}."
@@ -150,6 +152,13 @@ def test_families_lose_all_but_one_and_their_far_member_stays(expected):
         assert len([name for name in members if not name.endswith("far")]) == 1
         assert f"family-{family}/far" in kept
     assert len([name for name in kept if name.startswith("exact/")]) == 1
+
+
+def test_a_chain_is_one_cluster_and_loses_only_links_like_a_kept_one(expected):
+    kept, _ = survivors(expected["out"])
+    links = [name for name in kept if name.startswith("chain/")]
+    assert 3 <= len(links) <= 12
+    assert any(cluster["size"] == 24 for cluster in expected["extra"]["largest_clusters"])
 
 
 def test_short_documents_are_compared_exactly_and_counted(expected):
