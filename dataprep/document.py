@@ -27,7 +27,7 @@ SCHEMA = pa.schema(
         pa.field("url", pa.string()),
         pa.field("source", SOURCE_TYPE, nullable=False),
         pa.field("locator", pa.string(), nullable=False),
-        pa.field("date", pa.timestamp("s")),
+        pa.field("date", pa.timestamp("ms")),
         pa.field("metadata", pa.map_(pa.string(), pa.string())),
     ]
 )
@@ -85,7 +85,7 @@ class BatchBuilder:
             pa.array(urls, pa.string()),
             pa.DictionaryArray.from_arrays(pa.array([0] * len(texts), pa.int32()), pa.array([self.source])),
             pa.array(locators, pa.string()),
-            pa.array([d.replace(tzinfo=None) if d else None for d in dates], pa.timestamp("s")),
+            pa.array([d.replace(tzinfo=None) if d else None for d in dates], pa.timestamp("ms")),
             pa.array([sorted(m.items()) for m in metadata], pa.map_(pa.string(), pa.string())),
         ]
         self.rows, self.bytes = [], 0

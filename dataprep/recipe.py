@@ -136,7 +136,11 @@ def _position(here: list[Any], key: str, path: str, override: str) -> int:
 def explain(error: ValidationError, model: type[BaseModel], value: Any) -> list[str]:
     """One line for each mistake: the field's path, the value given, and what is allowed."""
     lines = []
-    for item in error.errors(include_url=False):
+    items = error.errors(include_url=False)
+    for item in items:
+        location = item["loc"]
+        if any(len(o["loc"]) > len(location) and o["loc"][: len(location)] == location for o in items):
+            continue  # a list that lost its invalid member also counts as too short
         field = ".".join(str(part) for part in _named_location(item["loc"], value)) or "recipe"
         given = item.get("input")
         if item["type"] == "extra_forbidden":
