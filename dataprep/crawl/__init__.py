@@ -10,6 +10,8 @@ decode       content decoding with a cap, type by first bytes
 fetch        one HTTP request under every limit
 warc         responses and requests as WARC/1.1 records
 segments     what a shard has fetched, committed piece by piece
+turns        one request at a time for each host and address
+gate         robots.txt of each origin, asked before every page
 shard        the fetching of one shard of one round
 links        the links of a page
 linkchild    the same in a child process with a deadline

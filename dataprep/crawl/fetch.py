@@ -209,8 +209,6 @@ class Fetcher:
                     return await self._read(response, url, started, clock, any_type, tls_error)
                 finally:
                     response.close()
-        except AddressRefusedError as error:
-            raise FetchError("address", str(error)) from None
         except (aiohttp.ClientSSLError, ssl.SSLError) as error:
             raise FetchError("tls", str(error)) from None
         except aiohttp.ClientConnectorDNSError as error:
@@ -220,6 +218,8 @@ class Fetcher:
         except (aiohttp.ClientResponseError, aiohttp.http_exceptions.HttpProcessingError, ValueError) as error:
             raise FetchError("malformed", f"{type(error).__name__}: {error}") from None
         except (aiohttp.ClientError, OSError) as error:
+            if isinstance(getattr(error, "os_error", None), AddressRefusedError):
+                raise FetchError("address", str(error)) from None
             raise FetchError("connect", f"{type(error).__name__}: {error}") from None
 
     async def _read(

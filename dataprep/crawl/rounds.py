@@ -14,7 +14,7 @@ Under ``OUT/crawl/<source>/round=NNNN`` (fetch, nonok and robots are described i
 import asyncio
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import pyarrow as pa
@@ -23,12 +23,13 @@ import pyarrow.parquet as pq
 from dataprep import storage
 from dataprep.crawl.fetch import Resolve, identity, system_resolve
 from dataprep.crawl.frontier import LINKS, STATE, known_ids, link_batch, merge, select
+from dataprep.crawl.gate import robots_of
 from dataprep.crawl.harvest import harvest
 from dataprep.crawl.robots import Robots
 from dataprep.crawl.scope import Scope
 from dataprep.crawl.segments import LogRow, Segments, read_log, shard_logs
 from dataprep.crawl.settings import CrawlSettings
-from dataprep.crawl.shard import Memory, ShardCrawl, Summary, robots_of
+from dataprep.crawl.shard import Memory, ShardCrawl, Summary
 from dataprep.crawl.urls import host_of, origin_of
 
 HOSTS = pa.schema(
@@ -37,6 +38,7 @@ HOSTS = pa.schema(
         pa.field("ready", pa.float64(), nullable=False),
         pa.field("penalty", pa.int32(), nullable=False),
         pa.field("delay", pa.float64()),
+        pa.field("address", pa.string()),
     ]
 )
 ROBOTS = pa.schema(
@@ -54,11 +56,15 @@ ROBOTS = pa.schema(
 
 @dataclass(frozen=True)
 class Piece:
-    """One shard's work in a round: ``urls`` selected, ``allowance`` page requests at most."""
+    """One shard's work in a round: ``urls`` selected, ``allowance`` page requests at most.
+
+    ``crowded``: addresses that hosts of other shards share in this round, with the number of shards.
+    """
 
     shard: int
     urls: int
     allowance: int
+    crowded: dict[str, int] = field(default_factory=dict)
 
 
 class CrawlDirectory:
@@ -106,10 +112,13 @@ class CrawlDirectory:
 
 def plan_round(crawl: CrawlDirectory, round_number: int) -> list[Piece]:
     """Select what the round asks for and write it; the same again gives the same bytes. Empty: the crawl is over."""
-    delays = {}
+    delays: dict[str, float] = {}
+    addresses: dict[str, set[int]] = {}
     for shard in range(crawl.settings.shards):
         for row in crawl.table(round_number - 1, "hosts", shard, HOSTS).to_pylist():
             delays[row["host"]] = row["delay"] or 0.0
+            if row["address"] is not None:
+                addresses.setdefault(row["address"], set()).add(shard)
     states = crawl.states(round_number - 1)
     chosen = select(states, delays, crawl.settings)
     spent = sum(sum(state["requests"].to_pylist()) for state in states.values())
@@ -118,7 +127,10 @@ def plan_round(crawl: CrawlDirectory, round_number: int) -> list[Piece]:
     for shard, table in chosen.items():
         crawl.write(table, round_number, "frontier", shard)
         # redirects followed within the round are requests too, and have to come out of the same budget
-        pieces.append(Piece(shard, table.num_rows, table.num_rows + spare // len(chosen)))
+        allowance = table.num_rows + spare // len(chosen)
+        busy = {address: len(shards & chosen.keys()) for address, shards in addresses.items() if shard in shards}
+        crowded = {address: shards for address, shards in sorted(busy.items()) if shards > 1}
+        pieces.append(Piece(shard, table.num_rows, allowance, crowded))
     return pieces
 
 
@@ -139,7 +151,7 @@ def crawl_piece(
     targets = [(r["url"], r["depth"], r["host_left"], r["domain_left"]) for r in frontier.to_pylist()]
     with Segments(crawl.path, round_number, piece.shard, warc_information(crawl.settings, information)) as segments:
         memory = recall(crawl, round_number, piece.shard)
-        shard = ShardCrawl(crawl.settings, targets, piece.allowance, memory, segments, resolve, progress)
+        shard = ShardCrawl(crawl.settings, targets, piece.allowance, memory, segments, piece.crowded, resolve, progress)
         summary = asyncio.run(shard.run())
     links = link_batch(harvest(crawl.path, round_number, piece.shard, crawl.settings), crawl.settings)
     crawl.write(links, round_number, "links", piece.shard)
@@ -211,6 +223,8 @@ def _write_hosts(crawl: CrawlDirectory, round_number: int, shard: int, log: list
     for row in log:
         host = hosts.setdefault(host_of(row["url"]), {"host": host_of(row["url"]), "delay": None})
         host["ready"], host["penalty"] = row["ready"], row["penalty"]
+        if row["kind"] == "page" and row.get("address"):  # a robots.txt may have come from another host
+            host["address"] = row["address"]
         if row["kind"] == "robots":
             decided = robots_of(row)
             host["delay"] = decided.delay

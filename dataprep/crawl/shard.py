@@ -1,44 +1,32 @@
 """One shard of one round: every politeness state of its sites in one process, one asyncio loop, one task a host.
 
 Decisions:
-- A host task asks for one thing after the other; a request takes the host's lock, waits for the host, takes the lock of
-  its address, waits for the address, and only then a connection. So one request is in flight per host and per address.
-- robots.txt is an ordinary request of that queue. What cannot be waited for until the end of the round is deferred: it
+- A host's task asks for one thing after the other. What cannot be had before the end of the round is deferred: it
   leaves no trace in the log and is selected again.
-- Everything that happened is in the committed segments; a shard that starts again reads them and goes on. After a kill
-  the last requests are unknown, so each host is first left alone for one delay.
+- Everything that happened is in the committed segments; a shard that starts again reads them and goes on.
 """
 
 import asyncio
-import time
 from collections import Counter, deque
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from dataprep.crawl.fetch import Fetched, Fetcher, FetchError, Resolve, system_resolve
+from dataprep.crawl.fetch import Fetched, FetchError, Resolve, system_resolve
 from dataprep.crawl.frontier import MAX_TRIES, UNASKED, is_known
-from dataprep.crawl.politeness import SLOW_DOWN, Patience
-from dataprep.crawl.robots import MAX_REDIRECTS, Robots, judge
+from dataprep.crawl.gate import Gate, exchange_row, robots_of
+from dataprep.crawl.politeness import SLOW_DOWN
+from dataprep.crawl.robots import Robots
 from dataprep.crawl.scope import Scope
 from dataprep.crawl.segments import LogRow, Segments
 from dataprep.crawl.settings import CrawlSettings
+from dataprep.crawl.turns import Host, HostClosedError, RoundOverError, Turns
 from dataprep.crawl.urls import host_of, normalise, origin_of, registered_domain, url_id
 
 MAX_HOPS = 5
 SINK_SOURCES = 20  # that many pages redirecting to one are a login or a consent page
-ROBOTS_WAIT = 300.0
-ROBOTS_TRIES = 3
-
-
-class RoundOverError(Exception):
-    """What is asked for cannot happen before the end of the round."""
-
-
-class HostClosedError(Exception):
-    """The host is left alone for the rest of the round."""
+REDIRECTS = (301, 302, 303, 307, 308)
 
 
 @dataclass
@@ -53,22 +41,12 @@ class Target:
 
 
 @dataclass
-class Host:
-    name: str
-    patience: Patience
+class Queue:
+    """What is wanted from one host; ``left`` is its budget of requests for pages."""
+
+    host: Host
     left: int
-    queue: deque[Target] = field(default_factory=deque)
-    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
-    last_end: float | None = None
-
-
-@dataclass
-class Spot:
-    """One address, however many hosts live there."""
-
-    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
-    ready: float = 0.0
-    last_end: float | None = None
+    targets: deque[Target] = field(default_factory=deque)
 
 
 @dataclass
@@ -82,7 +60,7 @@ class Memory:
 
 @dataclass
 class Summary:
-    """selected + discovered = fetched + denied + deferred + failed; gaps in seconds, None when unknown."""
+    """selected + discovered = fetched + denied + deferred + failed. Gaps in seconds, of this process only."""
 
     selected: int = 0
     discovered: int = 0  # redirect targets followed within the round
@@ -96,7 +74,10 @@ class Summary:
 
 
 class ShardCrawl:
-    """Runs once. ``targets`` is (url, depth, host_left, domain_left) in order; ``allowance`` bounds page requests."""
+    """Runs once. ``targets`` is (url, depth, host_left, domain_left) in order; ``allowance`` bounds page requests.
+
+    ``crowded`` is how many shards use an address at the same time.
+    """
 
     def __init__(
         self,
@@ -105,56 +86,39 @@ class ShardCrawl:
         allowance: int,
         memory: Memory,
         segments: Segments,
+        crowded: Mapping[str, int] | None = None,
         resolve: Resolve = system_resolve,
-        progress: Callable[[int, int], None] = lambda requests, fetched: None,
+        progress: Callable[[int, int], None] = lambda done, pages: None,
     ) -> None:
-        self.settings = settings
-        self.segments = segments
-        self.memory = memory
-        self.summary = Summary(selected=len(targets))
-        self._resolve = resolve
+        self._segments = segments
         self._progress = progress
         self._scope = Scope(settings)
-        self._allowance = allowance
+        self._known = memory.known
         self._robots = dict(memory.robots)
-        self._robots_tries: Counter[str] = Counter()
-        self._hosts: dict[str, Host] = {}
+        self._turns = Turns(settings, memory.hosts, segments.resumed, crowded or {}, resolve)
+        self._gate = Gate(settings, self._turns, segments, self._robots)
+        self._allowance = allowance
+        self._queues: dict[str, Queue] = {}
         self._domain_left: dict[str, int] = {}
-        self._spots: dict[str, Spot] = {}
-        self._seen: set[bytes] = set()
+        self._seen: set[bytes] = set()  # of this round and shard only; older URLs are in ``known``
         self._sources: Counter[str] = Counter()
         self._outcomes: dict[str, str] = {}
         self._pages = 0
-        self._offset = time.time() - time.monotonic()
-        self._end = self.now() + settings.round_seconds
+        self._summary = Summary(selected=len(targets))
         for url, depth, host_left, domain_left in targets:
-            host = self._host(host_of(url), host_left)
-            self._domain_left.setdefault(registered_domain(host.name), domain_left)
-            host.queue.append(Target(url, depth))
+            name = host_of(url)
+            queue = self._queues.setdefault(name, Queue(self._turns.host(name), host_left))
+            queue.targets.append(Target(url, depth))
+            self._domain_left.setdefault(registered_domain(name), domain_left)
             self._seen.add(url_id(url))
         self._resume()
-
-    def now(self) -> float:
-        """Unix time that never jumps back."""
-        return time.monotonic() + self._offset
-
-    def _host(self, name: str, left: int) -> Host:
-        if name not in self._hosts:
-            ready, penalty = self.memory.hosts.get(name, (0.0, 0))
-            patience = Patience(
-                self.settings.delay_of(name), name in self.settings.own_hosts, ready=ready, penalty=penalty
-            )
-            if self.segments.resumed:
-                patience.ready = max(patience.ready, self.now() + patience.gap(0.0))
-            self._hosts[name] = Host(name, patience, left)
-        return self._hosts[name]
 
     def _resume(self) -> None:
         """Take back what the committed segments say has already happened in this round."""
         last: dict[str, LogRow] = {}
         tries: Counter[str] = Counter()
-        for row in self.segments.rows:
-            host = self._host(host_of(row["url"]), 0)
+        for row in self._segments.rows:
+            host = self._turns.host(host_of(row["url"]))
             host.patience.ready = max(host.patience.ready, row["ready"])
             host.patience.penalty = row["penalty"]
             if row["kind"] == "robots":
@@ -163,24 +127,27 @@ class ShardCrawl:
             last[row["url"]] = row
             tries[row["url"]] += 1
             self._outcomes[row["url"]] = row["outcome"]
+            self._pages += row["outcome"] == "ok"
+            queue = self._queues[host.name]
             if row["outcome"] not in UNASKED:
-                self._spend(host)
-            self._follow(row)
-        for host in self._hosts.values():
-            for target in host.queue:
+                self._spend(queue)
+            if "location" in row:
+                self._sources[str(row["location"])] += 1
+            self._follow(queue, row)
+        for queue in self._queues.values():
+            for target in queue.targets:
                 target.tries = tries[target.url]
-            host.queue = deque(
-                target for target in host.queue if target.url not in last or _again(last[target.url], target.tries)
+            queue.targets = deque(
+                target for target in queue.targets if target.url not in last or _again(last[target.url], target.tries)
             )
 
     async def run(self) -> Summary:
-        async with Fetcher(self.settings, self._resolve) as self._fetcher:
-            self._connections = asyncio.Semaphore(self.settings.connections)
+        async with self._turns:
             clock = asyncio.create_task(self._keep_committing())
             try:
                 async with asyncio.TaskGroup() as group:
-                    for host in [host for host in self._hosts.values() if host.queue]:
-                        group.create_task(self._drain(host))
+                    for queue in self._queues.values():
+                        group.create_task(self._drain(queue))
             finally:
                 clock.cancel()
         return self._summarise()
@@ -188,100 +155,45 @@ class ShardCrawl:
     async def _keep_committing(self) -> None:
         while True:
             await asyncio.sleep(1.0)
-            self.segments.roll()
+            self._segments.roll()
 
-    async def _drain(self, host: Host) -> None:
-        while host.queue:
-            target = host.queue[0]
-            try:
-                await self._visit(host, target)
-            except (RoundOverError, HostClosedError):
-                return
-
-    async def _visit(self, host: Host, target: Target) -> None:
-        """Deal with the head of the queue; it stays there until its row is written."""
-        if self.now() >= self._end:
-            raise RoundOverError
-        robots = await self._robots_for(host, target)
-        domain = registered_domain(host.name)
-        if not robots.allows(target.url):
-            self._log(host, target, {"outcome": "robots", "time": self.now(), "final": True})
-            return
-        if host.left <= 0 or self._domain_left.get(domain, 0) <= 0 or self._allowance <= 0:
-            raise HostClosedError
+    async def _drain(self, queue: Queue) -> None:
         try:
-            fetched = await self._request(host, target.url, before=lambda: self._spend(host))
-        except FetchError as error:
-            self._failed(host, target, error)
+            while queue.targets:
+                await self._visit(queue, queue.targets[0])
+        except (RoundOverError, HostClosedError):
             return
-        self._answered(host, target, fetched)
 
-    def _spend(self, host: Host) -> None:
-        host.left -= 1
-        self._allowance -= 1
-        domain = registered_domain(host.name)
-        self._domain_left[domain] = self._domain_left.get(domain, 0) - 1
-
-    # requests
-
-    async def _wait(self, ready: float) -> None:
-        if ready >= self._end and ready > self.now():
+    async def _visit(self, queue: Queue, target: Target) -> None:
+        """Deal with the head of a queue; it stays there until its row is written."""
+        if self._turns.now() >= self._turns.end:
             raise RoundOverError
-        while (left := ready - self.now()) > 0:
-            await asyncio.sleep(left)
+        try:
+            robots = await self._gate.robots(queue.host, origin_of(target.url))
+            if not robots.allows(target.url):
+                self._log(queue, target, {"outcome": "robots", "time": self._turns.now(), "final": True})
+                return
+            if min(queue.left, self._domain_left[registered_domain(queue.host.name)], self._allowance) <= 0:
+                raise HostClosedError
+            fetched = await self._turns.request(queue.host, target.url, before=lambda: self._spend(queue))
+        except FetchError as error:
+            self._failed(queue, target, error)
+        else:
+            self._answered(queue, target, fetched)
 
-    async def _request(
-        self, host: Host, url: str, any_type: bool = False, before: Callable[[], None] = lambda: None
-    ) -> Fetched:
-        """One polite request. Raises ``FetchError`` or ``RoundOverError``."""
-        async with self._slot(host) as spot:
-            before()
-            self.summary.requests += 1
-            started = self.now()
-            self._note_gap(host, spot, started)
-            gap = host.patience.gap(self.settings.response_timeout)
-            try:
-                fetched = await self._fetcher.fetch(url, any_type)
-            except FetchError:
-                ended = self.now()
-                host.patience.failed(ended - started, ended)
-                raise
-            else:
-                ended = self.now()
-                gap = host.patience.gap(fetched.elapsed)
-                host.patience.answered(fetched.exchange.status, fetched.elapsed, fetched.retry_after, ended)
-                return fetched
-            finally:
-                host.last_end = spot.last_end = self.now()
-                spot.ready = host.last_end + gap
+    def _spend(self, queue: Queue) -> None:
+        queue.left -= 1
+        self._allowance -= 1
+        self._domain_left[registered_domain(queue.host.name)] -= 1
 
-    @asynccontextmanager
-    async def _slot(self, host: Host) -> AsyncIterator[Spot]:
-        async with host.lock:
-            await self._wait(host.patience.ready)
-            address = await self._fetcher.address(host.name)
-            spot = self._spots.setdefault(address, Spot())
-            async with spot.lock:
-                await self._wait(spot.ready)
-                async with self._connections:
-                    yield spot
-
-    def _note_gap(self, host: Host, spot: Spot, started: float) -> None:
-        if host.last_end is not None:
-            self.summary.smallest_gap_host = _least(self.summary.smallest_gap_host, started - host.last_end)
-        if spot.last_end is not None:
-            self.summary.smallest_gap_address = _least(self.summary.smallest_gap_address, started - spot.last_end)
-
-    # answers
-
-    def _answered(self, host: Host, target: Target, fetched: Fetched) -> None:
+    def _answered(self, queue: Queue, target: Target, fetched: Fetched) -> None:
         exchange = fetched.exchange
         status = exchange.status
         row = exchange_row(fetched)
         location = normalise(fetched.location, target.url) if fetched.location else None
         if status == 200:
             row["outcome"] = "type" if not fetched.wanted else "ok" if exchange.body.strip() else "empty"
-        elif status in (301, 302, 303, 307, 308) and location is not None:
+        elif status in REDIRECTS and location is not None:
             self._sources[location] += 1
             row["outcome"] = "redirect" if self._sources[location] <= SINK_SOURCES else "redirect_sink"
             row["location"] = location
@@ -290,33 +202,33 @@ class ShardCrawl:
         row["final"] = not (status == 429 or status >= 500)
         self._pages += row["outcome"] == "ok"
         if fetched.wanted:
-            self.segments.store("fetch" if row["outcome"] == "ok" else "nonok", exchange, row)
-        self._log(host, target, row)
-        self._follow(row)
-        if status >= 500 and host.patience.exhausted("server"):
+            self._segments.store("fetch" if row["outcome"] == "ok" else "nonok", exchange, row)
+        self._log(queue, target, row)
+        self._follow(queue, row)
+        if status >= 500 and queue.host.patience.exhausted("server"):
             raise HostClosedError
 
-    def _failed(self, host: Host, target: Target, error: FetchError) -> None:
+    def _failed(self, queue: Queue, target: Target, error: FetchError) -> None:
         row: LogRow = {
             "outcome": error.kind,
-            "time": self.now(),
+            "time": self._turns.now(),
             "final": error.kind in ("address", "port", "malformed"),
             "error": str(error),
         }
-        self._log(host, target, row)
-        if error.kind in ("dns", "address"):  # says something about the host: the other URLs have the same answer
-            for other in list(host.queue):
-                self._log(host, other, row.copy())
+        if error.kind in ("dns", "address"):  # says something about the host: its other URLs get the same answer
+            for other in list(queue.targets):
+                self._log(queue, other, row.copy())
             raise HostClosedError
-        if error.kind != "port" and host.patience.exhausted(error.kind if error.kind != "malformed" else "connect"):
+        self._log(queue, target, row)
+        if error.kind != "port" and queue.host.patience.exhausted("tls" if error.kind == "tls" else "connect"):
             raise HostClosedError
 
-    def _log(self, host: Host, target: Target, row: LogRow) -> None:
-        """Write the row of the head of the queue (or of ``target``) and take it off, unless it is to be tried again."""
-        host.queue.remove(target)
+    def _log(self, queue: Queue, target: Target, row: LogRow) -> None:
+        """Write a target's row and take it off the queue, or put it first when the host asked to be asked later."""
+        queue.targets.remove(target)
         target.tries += 1
         if _again(row, target.tries):
-            host.queue.appendleft(target)
+            queue.targets.appendleft(target)
         row.update(
             {
                 "kind": "page",
@@ -324,151 +236,41 @@ class ShardCrawl:
                 "depth": target.depth,
                 "hops": target.hops,
                 "redirect_from": target.redirect_from,
-                "ready": host.patience.ready,
-                "penalty": host.patience.penalty,
+                "ready": queue.host.patience.ready,
+                "penalty": queue.host.patience.penalty,
             }
         )
         self._outcomes[target.url] = row["outcome"]
-        self.segments.log(row)
+        self._segments.log(row)
         self._progress(len(self._outcomes), self._pages)
 
-    def _follow(self, row: LogRow) -> None:
+    def _follow(self, queue: Queue, row: LogRow) -> None:
         """Queue the target of a redirect on the same host; other hosts become links of the next round."""
         location = row.get("location")
         if location is None or row["outcome"] != "redirect" or row["hops"] >= MAX_HOPS:
             return
-        host = self._hosts[host_of(row["url"])]
-        if host_of(location) != host.name or not self._scope.allows(location):
+        if host_of(location) != queue.host.name or not self._scope.allows(location):
             return
         identity = url_id(location)
-        if identity in self._seen or is_known(self.memory.known, np.array([identity], dtype="S16"))[0]:
+        if identity in self._seen or is_known(self._known, np.array([identity], dtype="S16"))[0]:
             return
         self._seen.add(identity)
-        self.summary.discovered += 1
-        host.queue.appendleft(Target(location, row["depth"], row["url"], row["hops"] + 1))
-
-    # robots.txt
-
-    async def _robots_for(self, host: Host, target: Target) -> Robots:
-        origin = origin_of(target.url)
-        while True:
-            known = self._robots.get(origin)
-            if known is not None and known.expires > self.now():
-                break
-            if self._robots_tries[origin] >= ROBOTS_TRIES:
-                raise HostClosedError
-            if self._robots_tries[origin]:
-                await self._wait(max(host.patience.ready, self.now() + ROBOTS_WAIT))
-            self._robots_tries[origin] += 1
-            known = self._robots[origin] = await self._fetch_robots(host, origin, target, known)
-            if known.outcome != "unreachable":
-                self._robots_tries[origin] = 0
-                break
-        host.patience.robots_delay = known.delay
-        host.patience.ready = max(host.patience.ready, (host.last_end or 0.0) + (known.delay or 0.0))
-        return known
-
-    async def _fetch_robots(self, host: Host, origin: str, target: Target, old: Robots | None) -> Robots:
-        url = f"{origin}/robots.txt"
-        asked = host
-        row: LogRow = {"time": self.now()}
-        for hop in range(MAX_REDIRECTS + 1):
-            try:
-                fetched = await self._request(asked, url, any_type=True)
-            except FetchError as error:
-                if error.kind in ("dns", "address", "port") and hop == 0:
-                    self._failed(host, target, error)
-                    raise HostClosedError from None
-                row.update({"error": str(error), "status": None})
-                break
-            row.update(exchange_row(fetched))
-            self.segments.store("robots", fetched.exchange, row)
-            location = normalise(fetched.location, url) if fetched.location else None
-            if not 300 <= fetched.exchange.status < 400:
-                break
-            if location is None or hop == MAX_REDIRECTS:
-                row["status"] = 404  # RFC 9309, 2.3.1.2: no file can be found
-                break
-            # the rules still count for the first host
-            url, asked = location, self._host(host_of(location), 0)
-        body = fetched.exchange.body if row.get("status") and not row.get("error") else b""
-        # a long file is cut where parsing ends anyway; one that broke off early may lack its prohibitions
-        broken = row.get("truncated") is not None and len(body) < 500 << 10
-        robots = judge(
-            None if broken else row.get("status"),
-            body,
-            self.settings.user_agent,
-            self.now(),
-            fetched.max_age if body else None,
-            self.settings.robots_403,
-            old,
-        )
-        row.update(
-            {
-                "kind": "robots",
-                "url": f"{origin}/robots.txt",
-                "outcome": robots.outcome,
-                "rules": robots.rules,
-                "delay": robots.delay,
-                "expires": robots.expires,
-                "unreachable_since": robots.unreachable_since,
-                "ready": host.patience.ready,
-                "penalty": host.patience.penalty,
-                "final": True,
-            }
-        )
-        row["fetched"] = robots.fetched
-        self.segments.log(row)
-        return robots
+        self._summary.discovered += 1
+        queue.targets.appendleft(Target(location, row["depth"], row["url"], row["hops"] + 1))
 
     def _summarise(self) -> Summary:
-        waiting = {target.url for host in self._hosts.values() for target in host.queue}
-        self.summary.deferred = len(waiting)
-        for url, outcome in self._outcomes.items():
-            if url in waiting:
-                continue
-            if outcome in ("robots", "address", "port"):
-                self.summary.denied += 1
-            elif outcome in ("timeout", "connect", "tls", "malformed", "dns"):
-                self.summary.failed += 1
-            else:
-                self.summary.fetched += 1
-        return self.summary
-
-
-def exchange_row(fetched: Fetched) -> LogRow:
-    """What the log says about a response."""
-    exchange = fetched.exchange
-    return {
-        "status": exchange.status,
-        "time": exchange.time,
-        "elapsed": round(fetched.elapsed, 6),
-        "address": exchange.address,
-        "media_type": fetched.media_type,
-        "identified": fetched.identified,
-        "bytes": len(exchange.body),
-        "wire_bytes": fetched.wire,
-        "truncated": exchange.truncated,
-        "tls_error": fetched.tls_error,
-    }
-
-
-def robots_of(row: LogRow) -> Robots:
-    """The decision a robots row of the log recorded."""
-    return Robots(
-        row["outcome"],  # type: ignore[arg-type]
-        row["rules"],
-        row["delay"],
-        row["fetched"],
-        row["expires"],
-        row["unreachable_since"],
-    )
+        summary = self._summary
+        waiting = {target.url for queue in self._queues.values() for target in queue.targets}
+        outcomes = [outcome for url, outcome in self._outcomes.items() if url not in waiting]
+        summary.deferred = len(waiting)
+        summary.denied = sum(outcome in ("robots", "address", "port") for outcome in outcomes)
+        summary.failed = sum(outcome in ("timeout", "connect", "tls", "malformed", "dns") for outcome in outcomes)
+        summary.fetched = len(outcomes) - summary.denied - summary.failed
+        summary.requests = self._turns.requests
+        summary.smallest_gap_host, summary.smallest_gap_address = self._turns.gaps.host, self._turns.gaps.address
+        return summary
 
 
 def _again(row: LogRow, tries: int) -> bool:
     """Whether the host has asked to be asked later; other failures wait for the next round."""
     return row.get("status") in SLOW_DOWN and tries < MAX_TRIES
-
-
-def _least(known: float | None, new: float) -> float:
-    return new if known is None else min(known, new)

@@ -73,7 +73,12 @@ def test_a_word_behind_the_star_is_still_everybody() -> None:
 
 
 def test_a_crawl_delay_or_unknown_line_does_not_split_a_group() -> None:
-    for line in (b"Crawl-delay: 3", b"Content-Signal: ai-train=no", b"Sitemap: https://site.example/s.xml", b"Foo: bar"):
+    for line in (
+        b"Crawl-delay: 3",
+        b"Content-Signal: ai-train=no",
+        b"Sitemap: https://site.example/s.xml",
+        b"Foo: bar",
+    ):
         body = b"User-agent: a\n" + line + b"\nUser-agent: mybot\nDisallow: /x\n"
         assert not allows(body, "/x")
         assert not allows(body, "/x", "a")

@@ -24,9 +24,58 @@ from dataprep.crawl.urls import (
 )
 
 PIECES = st.sampled_from(
-    ["http://", "HTTPS:", "//", "/", "\\", "a.example", "A.ExAmPlE", "127.1", "[::1]", ":80", ":443", ":8080", "@", "..", "."]
-    + ["%2e", "%2E", "%7e", "%2f", "%", "%zz", "?", "&", "=", "#", ";jsessionid=1", ";JSESSIONID=A/", "utm_source=x", " "]
-    + ["gclid=1", "sid=" + "0" * 32, "ü", "日本", "\t", "\u2028", "|", "[", "]", "^", "{", "'", '"', "<", "a", "b/c", "x=1"]
+    [
+        "http://",
+        "HTTPS:",
+        "//",
+        "/",
+        "\\",
+        "a.example",
+        "A.ExAmPlE",
+        "127.1",
+        "[::1]",
+        ":80",
+        ":443",
+        ":8080",
+        "@",
+        "..",
+        ".",
+    ]
+    + [
+        "%2e",
+        "%2E",
+        "%7e",
+        "%2f",
+        "%",
+        "%zz",
+        "?",
+        "&",
+        "=",
+        "#",
+        ";jsessionid=1",
+        ";JSESSIONID=A/",
+        "utm_source=x",
+        " ",
+    ]
+    + [
+        "gclid=1",
+        "sid=" + "0" * 32,
+        "ü",
+        "日本",
+        "\t",
+        "\u2028",
+        "|",
+        "[",
+        "]",
+        "^",
+        "{",
+        "'",
+        '"',
+        "<",
+        "a",
+        "b/c",
+        "x=1",
+    ]
 )
 
 
@@ -53,7 +102,9 @@ def test_parsing_agrees_with_every_http_row_of_the_whatwg_test_data(shared_data:
     """What our rules add is undone on both sides: the expected href goes through the same rules."""
     with gzip.open(shared_data / "url" / "wpt" / "urltestdata.json.gz") as handle:
         cases = [case for case in json.load(handle) if isinstance(case, dict)]
-    cases += [c for c in json.loads((shared_data / "url/wpt/ada_extra_urltestdata.json").read_text()) if isinstance(c, dict)]
+    cases += [
+        c for c in json.loads((shared_data / "url/wpt/ada_extra_urltestdata.json").read_text()) if isinstance(c, dict)
+    ]
     compared = 0
     for case in cases:
         if "\0" in case["input"]:
@@ -74,7 +125,7 @@ def test_parsing_agrees_with_every_http_row_of_the_whatwg_test_data(shared_data:
     assert compared > 200
 
 
-# crawler-commons' normaliser does more than is safe: these rows of its table change what is addressed, and ours does not.
+# crawler-commons' normaliser does more than is safe: these rows of its table change what is addressed.
 UNSAFE = {
     "removes doubled slashes": lambda url: "//" in url.partition("://")[2],
     "sorts or drops query parameters": lambda url: "?" in url and ("&" in url or url.endswith("=")),
@@ -141,8 +192,19 @@ def test_safe_rules(url: str, normal: str) -> None:
 
 @pytest.mark.parametrize(
     "url",
-    ["ftp://a.example/", "mailto:x@a.example", "javascript:void(0)", "http://u:p@a.example/", "http:///", "http://../"]
-    + ["http://a.example/\0", "http://a.example/" + "x" * 2048, "http://" + "a." * 127 + "example/", "", "http://a b/"],
+    [
+        "ftp://a.example/",
+        "mailto:x@a.example",
+        "javascript:void(0)",
+        "http://u:p@a.example/",
+        "http:///",
+        "http://../",
+        "http://a.example/\0",
+        "http://a.example/" + "x" * 2048,
+        "http://" + "a." * 127 + "example/",
+        "",
+        "http://a b/",
+    ],
 )
 def test_what_a_crawler_does_not_ask_for_is_none(url: str) -> None:
     assert normalise(url) is None
