@@ -1,0 +1,22 @@
+"""The library: functions over Arrow record batches, file formats, recipes. No engine: usable from a notebook.
+
+In the order the data flows, each usable alone:
+
+- `storage`    files anywhere, written whole or not at all
+- `document`   the document batch and the identity of a document
+- `parts`      Parquet parts and quarantine rows
+- `tally`      counts that must add up
+- `settings`   the base of every settings model
+- `crawl/`     sites → WARC files, politely
+- `sources/`   WARC, WET, JSON Lines, Parquet and text files → pages and texts
+- `html/`      pages → main text, in a child process with limits
+- `text/`      kernels over a batch's UTF-8: words, lines, repetition
+- `signals/`   measurements as columns
+- `rules`      signals → reasons; `rulesets/` holds published ones as data
+- `steps`      the step protocol, and the isolation of documents that break one
+- `dedup/`     exact and MinHash duplicates, components, verdicts
+- `tokens/`    tokenizer training and encoding
+- `shards/`    Arrow token shards and their manifest
+- `recipe`     what a run is
+- `report/`    what a run shows
+"""

@@ -1,0 +1,21 @@
+"""Beam: composes `dataprep` into stages, moves the data, resumes, reports progress; and the command line.
+
+- `batches`      what crosses a Beam edge: splits and record batches, and their coders
+- `receipts`     what a split did; the reason it is not run twice
+- `shuffle`      `Each` and `PartitionShuffle`, the two ways a stage moves
+- `stage`        fingerprint, manifest, resume
+- `crawl`        stage 1: sites → WARC segments, in rounds
+- `documents`    stage 2: files and fetched pages → document parts
+- `clean`        stage 3: signals and rules → kept and removed
+- `unique`       stage 4: duplicates → kept and removed
+- `tokens`       stages 5 and 6: tokenizer, shards
+- `local`        Beam on this machine
+- `run`          the chain of stages, and the process that drives it
+- `launch`       starting that process and following it
+- `progress`     what the user sees while it runs
+- `show`         what the user sees of a run that is there
+- `options`      Beam's options on our command line
+- `portability`  whether the job graphs can leave this machine
+- `demo`         ``make demo``
+- `cli`          the ``dataprep`` command
+"""
