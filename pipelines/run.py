@@ -34,7 +34,7 @@ from pipelines.clean import CleanStage  # noqa: E402
 from pipelines.crawl import CrawlStage  # noqa: E402
 from pipelines.documents import DocumentsStage  # noqa: E402
 from pipelines.local import default_workers, in_process_runner, last_line, worker_runner  # noqa: E402
-from pipelines.stage import MANIFEST, RUNNING, Build, Stage, fingerprint  # noqa: E402
+from pipelines.stage import RUNNING, Build, Stage, fingerprint  # noqa: E402
 from pipelines.tokens import ShardsStage, TokenizerStage  # noqa: E402
 from pipelines.unique import UniqueStage  # noqa: E402
 
@@ -59,7 +59,11 @@ class Job:
     until: str  # the last stage to run
     workers: int | None  # 0: in this process; None: as many as the machine has room for, where they are worth starting
     logs: str  # a local directory
-    beam_args: list[str] = field(default_factory=list)  # empty or without --runner: local
+    beam_args: list[str] = field(default_factory=list)
+
+    def names_runner(self) -> bool:
+        """Whether Beam's options name a runner; without one the run is local."""
+        return any(argument.startswith("--runner") for argument in self.beam_args)
 
 
 class StageError(RuntimeError):
@@ -79,7 +83,8 @@ class Driver:
 
     def run(self) -> None:
         for kind in CHAIN:
-            stage = kind(self.recipe, self.job.out)
+            # on a cluster the engine's own shuffle is the better carrier; here files keep memory flat
+            stage = kind(self.recipe, self.job.out, "beam" if self.job.names_runner() else "files")
             if stage.needed():
                 self.run_stage(stage)
             if kind.name == self.job.until:
@@ -129,7 +134,7 @@ class Driver:
     def _runner(self, options: PipelineOptions, splits: list[Split]) -> PipelineRunner | None:
         if self.runner is not None:
             return self.runner
-        if any(argument.startswith("--runner") for argument in self.job.beam_args):
+        if self.job.names_runner():
             return None  # Beam makes the runner that the options name
         workers = self.job.workers
         if workers is None:
@@ -162,11 +167,6 @@ class Driver:
                 storage.remove_tree(storage.join(stage.directory, folder))
             storage.sweep(stage.directory)
             storage.remove_file(working)
-
-
-def finished(out: str) -> list[str]:
-    """The names of the stages under ``out`` that have a manifest, in chain order."""
-    return [kind.name for kind in CHAIN if storage.exists(storage.join(out, kind.name, MANIFEST))]
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -17,21 +17,21 @@ from dataprep.report.html import FILE_NAME, write_report
 from dataprep.report.inspect import Document, sample
 from dataprep.report.layout import DOCUMENT_STAGES, KINDS, parts
 from dataprep.report.story import Story, tell
-from dataprep.report.wording import clip, count, one_line, share, short, size, value, visible
+from dataprep.report.wording import clip, count, one_line, paragraphs, share, short, size, value, visible
 from dataprep.shards import Manifest, Statistics, shard_statistics, verify_directory
 
 REASONS_SHOWN = 12
 TEXT_CHARACTERS = 400
 COLOURS = {"kept": "green", "removed": "yellow", "quarantined": "red"}
 PLACES = (
-    ("report", FILE_NAME, "the funnel, reasons, distributions and samples: open it in a browser"),
-    ("pages", "crawl", "fetched pages (WARC) and the fetch log"),
-    ("documents", "unique/kept", "clean, unique documents (Parquet)"),
-    ("removed", "clean/removed", "what the rules removed, with signals and reasons"),
-    ("duplicates", "unique/removed", "what was removed as a copy, and of which document"),
-    ("tokenizer", "tokenizer/tokenizer.json", "the tokenizer"),
-    ("shards", "shards", "token shards and their manifest: what the trainer reads"),
-    ("log", "_logs", "what Beam and its workers said"),
+    ("report", FILE_NAME),
+    ("fetched pages", "crawl"),
+    ("documents left", "unique/kept"),
+    ("removed by rules", "clean/removed"),
+    ("removed as copies", "unique/removed"),
+    ("tokenizer", "tokenizer/tokenizer.json"),
+    ("token shards", "shards"),
+    ("log", "_logs"),
 )
 
 
@@ -113,15 +113,14 @@ def _add_stage(table: Table, stage: StageCounts) -> None:
     if not stage.finished:
         title.append(" (not finished)", style="red")
     table.add_row(title, count(stage.documents_in), "in", _characters(stage.characters_in), "")
-    kinds = (("removed", stage.removed), ("quarantined", stage.quarantined))
-    for kind, reasons in kinds:
+    for kind, label, reasons in (("removed", "", stage.removed), ("quarantined", "quarantined: ", stage.quarantined)):
         shown = [(reason.name, reason.documents, reason.characters) for reason in reasons[:REASONS_SHOWN]]
         rest = reasons[REASONS_SHOWN:]
         if rest:
             shown.append((f"{len(rest)} more reasons", sum(r.documents for r in rest), sum(r.characters for r in rest)))
         for name, documents, characters in shown:
             table.add_row(
-                Text(f"  {kind}: {one_line(name)}", style=COLOURS[kind]),
+                Text(f"  {label}{one_line(name)}", style=COLOURS[kind]),
                 f"-{count(documents)}",
                 share(documents, stage.documents_in),
                 f"-{_characters(characters)}" if characters else "",
@@ -144,8 +143,8 @@ def stats_tables(figures: Statistics) -> list[Table]:
     """Per source and split; then what holds for all shards; then every shard's checksum."""
     table = Table(title="Shards", box=None, header_style="bold", pad_edge=False, title_justify="left")
     for name in ("source", "split"):
-        table.add_column(name)
-    for name in ("shards", "documents", "tokens", "bytes", "bytes/token", "tokens/document"):
+        table.add_column(name, no_wrap=name == "split")
+    for name in ("shards", "documents", "tokens", "bytes", "bytes a\ntoken", "tokens a\ndocument"):
         table.add_column(name, justify="right")
     lengths = Table(title="Tokens per document", box=None, header_style="bold", pad_edge=False, title_justify="left")
     for name in ("source", "split"):
@@ -199,7 +198,7 @@ def _facts(one: Document) -> Table:
         ("kept instead", one.duplicate_of),
         ("similarity", None if one.similarity is None else f"{one.similarity:.3f}"),
         ("characters", None if one.characters is None else count(one.characters)),
-        ("signals", "  ".join(f"{name}={value(item)}" for name, item in sorted(one.signals.items()))),
+        *_signals(one),
     ]
     for name, item in rows:
         if item:
@@ -207,11 +206,20 @@ def _facts(one: Document) -> Table:
     return table
 
 
+def _signals(one: Document) -> list[tuple[str, str | None]]:
+    """A line for each family."""
+    families: dict[str, list[str]] = {}
+    for name, item in sorted(one.signals.items()):
+        family, _, signal = name.partition(".")
+        families.setdefault(family, []).append(f"{signal} {value(item)}")
+    return [(family, ", ".join(signals)) for family, signals in families.items()]
+
+
 def _body(one: Document) -> list[RenderableType]:
     if not one.text:
         return []
     more = " …" if one.characters is not None and one.characters > len(one.text) else ""
-    return [Text(), Text(visible(one.text.strip()) + more)]
+    return [Text(), Text(visible(paragraphs(one.text)) + more)]
 
 
 def story_view(story: Story) -> RenderableType:
@@ -244,15 +252,16 @@ def _copy_line(one: Document) -> Text:
 
 
 def where_everything_is(out: str) -> Table:
-    """The paths that exist, with their sizes."""
+    """The paths that exist, with their sizes; a path is never broken, so that it can be copied."""
     table = Table(box=None, show_header=False, pad_edge=False)
-    for justify in ("left", "left", "right", "left"):
-        table.add_column(justify=justify, overflow="fold")
-    for name, relative, what in PLACES:
+    table.add_column()
+    table.add_column(justify="right")
+    table.add_column(no_wrap=True, overflow="ignore")
+    for name, relative in PLACES:
         path = storage.join(out, relative)
         files = storage.list_files(path, recursive=True)
         if files:
-            table.add_row(name, Text(path), size(sum(file.size for file in files)), Text(what, style="dim"))
+            table.add_row(name, size(sum(file.size for file in files)), Text(path))
     return table
 
 

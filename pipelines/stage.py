@@ -29,6 +29,7 @@ from dataprep.storage import FileInfo
 from dataprep.tally import Tally
 from pipelines.batches import Split
 from pipelines.receipts import read_receipts
+from pipelines.shuffle import Kind
 
 if TYPE_CHECKING:
     from dataprep.recipe import Recipe
@@ -53,9 +54,10 @@ class Stage(ABC):
     phases: ClassVar[tuple[str, ...]]  # receipt folders in order; the last one's tallies are the stage's
     precious: ClassVar[bool] = False
 
-    def __init__(self, recipe: "Recipe", out: str) -> None:
+    def __init__(self, recipe: "Recipe", out: str, kind: Kind = "files") -> None:
         self.recipe = recipe
         self.out = out
+        self.kind: Kind = kind  # how shuffles carry their rows; decides no byte of the output
 
     @property
     def directory(self) -> str:

@@ -78,7 +78,7 @@ class TokenizerStage(Stage):
     def build(self, splits: beam.PCollection) -> beam.PCollection:
         learn = LearnTokenizer(self.directory, self.recipe.tokenizer)
         return splits | "tokenizer/sample" >> PartitionShuffle(
-            "sample", self.directory, SamplePart(self.recipe.seed), learn
+            "sample", self.directory, SamplePart(self.recipe.seed), learn, self.kind
         )
 
     def execute(self, run: Run) -> None:
@@ -136,7 +136,7 @@ class ShardsStage(Stage):
     def build(self, splits: beam.PCollection) -> beam.PCollection:
         job = storage.join(self.directory, PLAN_FILE)
         return splits | "shards/encode" >> PartitionShuffle(
-            "encode", self.directory, EncodePart(job), WriteShard(job, self.directory)
+            "encode", self.directory, EncodePart(job), WriteShard(job, self.directory), self.kind
         )
 
     def execute(self, run: Run) -> None:

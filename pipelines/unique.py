@@ -36,7 +36,7 @@ from dataprep.parts import PartWriter, read_part
 from dataprep.tally import Tally
 from pipelines.batches import Split
 from pipelines.receipts import Receipt, next_split
-from pipelines.shuffle import Each, Kind, PartitionShuffle, work_directory
+from pipelines.shuffle import Each, PartitionShuffle, work_directory
 from pipelines.stage import Build, Run, Stage
 
 ROUNDS = 2  # of contraction in one pipeline, before the driver looks whether it is over
@@ -57,7 +57,6 @@ class UniqueStage(Stage):
     upstream = ("clean",)
     phases = ("sign", "members", "judge", "verdicts", "write")
 
-    kind: ClassVar[Kind] = "files"
     partition_bytes: ClassVar[int] = 64 << 20  # sorting and joining take several times as much
 
     def settings(self) -> dict[str, Any]:

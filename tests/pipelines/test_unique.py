@@ -34,7 +34,8 @@ class ManyPartitions(UniqueStage):
 
 
 class ThroughTheEngine(ManyPartitions):
-    kind = "beam"
+    def __init__(self, recipe, out):
+        super().__init__(recipe, out, "beam")
 
 
 def document(seed, changed=0):
