@@ -25,6 +25,7 @@ from dataprep.crawl.warc import Exchange, WarcFile
 SEGMENT_PAGES = 1000
 SEGMENT_SECONDS = 120.0
 SEGMENT_BYTES = 256 << 20
+LOCK_SECONDS = 30.0  # a worker whose driver was killed takes a moment to leave
 
 Place = Literal["fetch", "nonok", "robots"]
 
@@ -109,11 +110,15 @@ class Segments:
     def _lock(self, folder: str) -> None:
         handle = os.open(folder, os.O_RDONLY)
         self._guard.callback(os.close, handle)
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            self._guard.close()
-            raise ShardBusyError(f"{folder} is being crawled by another process") from None
+        end = time.monotonic() + LOCK_SECONDS
+        while True:
+            try:
+                return fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if time.monotonic() >= end:
+                    self._guard.close()
+                    raise ShardBusyError(f"{folder} is being crawled by another process") from None
+                time.sleep(0.2)
 
     def _sweep(self) -> None:
         if not storage.is_local(self._directory):

@@ -53,8 +53,8 @@ class Gaps:
 class Turns:
     """Use as an async context manager, inside the loop that makes the requests.
 
-    ``known``: host → (Unix time from which it may be asked, back-off steps), from earlier rounds. ``resumed``: a process
-    that was killed asked hosts nobody knows when, so each is first left alone for one delay. ``crowded``: address →
+    ``known``: host → (Unix time from which it may be asked, back-off steps), from earlier rounds. ``resumed``: a killed
+    process asked hosts nobody knows when, so each is first left alone for one delay. ``crowded``: address →
     number of shards that use it at the same time; each of them then asks there so many times more slowly.
     """
 

@@ -16,8 +16,6 @@ from dataprep.crawl.addresses import is_loopback_host, refusal
         "0.0.0.0",
         "100.64.0.1",
         "255.255.255.255",
-    ]
-    + [
         "224.0.0.1",
         "240.0.0.1",
         "192.0.2.1",

@@ -119,11 +119,11 @@ def test_other_types_are_dropped_after_their_first_bytes(site: Site) -> None:
     "answer",
     [
         b"HTTP/9.9 what\r\n\r\n",
-        b"\0\1\2\3\r\n\r\n",
+        b"\x00\x01\x02\x03\r\n\r\n",
         http("x", **{f"x{i}": "1" for i in range(200)}),
         http("x", x="y" * 9000),
-    ]
-    + [http(b"\x1f\x8b\x08\x00" + b"\xff" * 100, Content_Encoding="gzip")],
+        http(b"\x1f\x8b\x08\x00" + b"\xff" * 100, Content_Encoding="gzip"),
+    ],
 )
 def test_what_is_not_http_is_malformed(site: Site, answer: bytes) -> None:
     site.pages["/"] = answer

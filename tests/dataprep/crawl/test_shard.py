@@ -95,7 +95,7 @@ def test_a_crawl_delay_of_robots_txt_is_kept_over_rounds(site: Site, tmp_path: P
 def chain(length: int) -> dict[str, Any]:
     """robots.txt behind ``length`` redirects."""
     hops = ["/robots.txt", *(f"/hop{i}" for i in range(1, length)), "/rules"]
-    pages: dict[str, Any] = {a: http("", "301 Moved", Location=b) for a, b in zip(hops, hops[1:], strict=False)}
+    pages: dict[str, Any] = {a: http("", "301 Moved", Location=b) for a, b in itertools.pairwise(hops)}
     return pages | {"/rules": http("User-agent: *\nDisallow: /private\n")}
 
 

@@ -1,0 +1,178 @@
+"""The crawl stage as a run sees it: rounds as pipelines, counts that add up, pages that are never fetched twice."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from dataprep import storage
+from dataprep.recipe import RecipeError, parse_recipe
+from pipelines.crawl import CrawlStage
+from pipelines.local import in_process_runner
+from pipelines.portability import check_stage
+from pipelines.run import Driver, Job, StageError
+from pipelines.stage import read_manifest
+from tests.dataprep.crawl.loopback import Request, Site, http, page, serve
+
+PAGES = 40
+
+
+@pytest.fixture
+def site() -> Iterator[Site]:
+    pages: dict[str, Any] = {f"/{i}": page(*(f"/{j}" for j in range(i, PAGES)), "/none", "/bad") for i in range(PAGES)}
+    pages |= {
+        "/robots.txt": http("User-agent: *\nDisallow: /7\n"),
+        "/5": http("", "301 Moved", Location="/moved"),
+        "/moved": http("words"),
+        "/bad": http(b"\x1f\x8b\x08\x00" + b"\xff" * 50, Content_Encoding="gzip"),
+    }
+    with serve(pages) as running:
+        yield running
+
+
+def recipe(site: Site, **values: Any) -> dict[str, Any]:
+    crawl = {"seeds": [site.url("/0")], "own_hosts": {"127.0.0.1": 0.0}, "shards": 4, **values}
+    return {"name": "test", "sources": [{"name": "web", "crawl": crawl}]}
+
+
+def drive(value: dict[str, Any], out: Path, workers: int = 0, runner: Any = None) -> list[tuple[str, Any]]:
+    events: list[tuple[str, Any]] = []
+    logs = str(out / "_logs")
+    os.makedirs(logs, exist_ok=True)
+    driver = Driver(Job(recipe=value, out=str(out), until="crawl", workers=workers, logs=logs), runner)
+    driver.emit = lambda event, **values: events.append((event, values.get("phase")))  # type: ignore[method-assign]
+    driver.run()
+    return events
+
+
+def counts(out: Path) -> dict[str, Any]:
+    manifest = read_manifest(str(out / "crawl"))
+    assert manifest is not None
+    value: dict[str, Any] = manifest["counts"]
+    return value
+
+
+def test_every_url_the_crawl_knows_is_counted_once_with_what_became_of_it(site: Site, tmp_path: Path) -> None:
+    drive(recipe(site), tmp_path)
+    found = counts(tmp_path)
+    assert found["kept"] == PAGES - 2 + 1
+    assert {reason: n for reason, (n, _) in found["removed"].items()} == {"http_404": 1, "redirect": 1, "robots": 1}
+    assert found["quarantined"] == {"malformed": 1}
+    assert found["documents_in"] == PAGES + 3
+    rows = [f.path for f in storage.list_files(str(tmp_path / "crawl" / "quarantine"))]
+    assert len(rows) == 1
+    assert max(site.counts().values()) == 1
+
+
+def test_what_the_budget_leaves_out_is_counted_as_not_fetched(site: Site, tmp_path: Path) -> None:
+    drive(recipe(site, max_pages=10), tmp_path)
+    assert len(site.paths()) == 10
+    assert counts(tmp_path)["removed"]["not_fetched"][0] > 0
+
+
+def test_a_second_run_asks_for_nothing(site: Site, tmp_path: Path) -> None:
+    drive(recipe(site), tmp_path)
+    asked = len(site.requests)
+    assert drive(recipe(site), tmp_path) == [("skip", None)]
+    assert len(site.requests) == asked
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_worker_processes_fetch_each_page_once(site: Site, tmp_path: Path, workers: int) -> None:
+    drive(recipe(site), tmp_path, workers)
+    assert max(site.counts().values()) == 1
+    assert counts(tmp_path)["kept"] == PAGES - 1
+
+
+def test_bundles_that_run_twice_fetch_once(site: Site, tmp_path: Path) -> None:
+    drive(recipe(site), tmp_path, runner=in_process_runner(bundle_repeat=2))
+    assert max(site.counts().values()) == 1
+
+
+def test_a_lost_receipt_does_not_fetch_again(site: Site, tmp_path: Path) -> None:
+    drive(recipe(site), tmp_path)
+    manifest = read_manifest(str(tmp_path / "crawl"))
+    assert manifest is not None
+    storage.remove_tree(str(tmp_path / "crawl" / "_receipts"))
+    for name in list((tmp_path / "crawl" / "web").rglob("_round.json")):
+        name.unlink()
+    (tmp_path / "crawl" / "_stage.json").unlink()
+    storage.write_json(str(tmp_path / "crawl" / "_running.json"), {"fingerprint": manifest["fingerprint"]})
+    asked = len(site.requests)
+    drive(recipe(site), tmp_path)
+    assert len(site.requests) == asked
+    again = read_manifest(str(tmp_path / "crawl"))
+    assert again is not None
+    assert (again["counts"], again["outputs"]) == (manifest["counts"], manifest["outputs"])
+
+
+def test_fetched_pages_are_not_thrown_away_for_other_settings(site: Site, tmp_path: Path) -> None:
+    drive(recipe(site, max_pages=5), tmp_path)
+    with pytest.raises(StageError, match="not deleted by itself"):
+        drive(recipe(site, max_pages=6), tmp_path)
+
+
+def test_a_site_that_forbids_everything_is_an_error_that_says_so(site: Site, tmp_path: Path) -> None:
+    site.pages["/robots.txt"] = http("User-agent: *\nDisallow: /\n")
+    with pytest.raises(StageError, match="robots 1"):
+        drive(recipe(site), tmp_path)
+
+
+def test_a_recipe_without_contact_is_refused_in_one_line() -> None:
+    crawl = {"seeds": ["https://www.a.example/"]}
+    with pytest.raises(RecipeError) as error:
+        parse_recipe({"name": "x", "sources": [{"name": "web", "crawl": crawl}]})
+    assert str(error.value).count("\n") == 0
+    assert "sources.web.crawl" in str(error.value)
+    assert "contact_url and contact_mail" in str(error.value)
+
+
+def test_the_job_graph_can_leave_this_machine(site: Site, tmp_path: Path) -> None:
+    value = recipe(site)
+    value["sources"].append({"name": "other", "crawl": value["sources"][0]["crawl"]})
+    stage = CrawlStage(parse_recipe(value), str(tmp_path))
+    assert len(stage.graphs()) == 2
+    assert check_stage(stage).problems == []
+    assert site.requests == []
+
+
+def test_a_killed_run_resumes_and_asks_for_no_committed_page_again(site: Site, tmp_path: Path) -> None:
+    def slow(request: Request) -> bytes:
+        time.sleep(0.03)
+        return page(*(f"/{j}" for j in range(PAGES)))
+
+    site.pages |= {f"/{i}": slow for i in range(PAGES)}
+    path = tmp_path / "recipe.yaml"
+    path.write_text(yaml.safe_dump(recipe(site)))
+    command = [
+        sys.executable,
+        "-m",
+        "pipelines.cli",
+        "crawl",
+        str(path),
+        "--out",
+        str(tmp_path / "out"),
+        "--workers",
+        "1",
+    ]
+    first = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+    end = time.monotonic() + 60
+    while len(site.requests) < 15 and time.monotonic() < end and first.poll() is None:
+        time.sleep(0.01)
+    os.killpg(first.pid, signal.SIGKILL)
+    first.wait()
+    time.sleep(0.3)
+    before = Counter(site.counts())
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert site.counts()["/0"] == 1  # the first round was whole
+    assert all(n <= before[path] + 1 for path, n in site.counts().items())
+    assert counts(tmp_path / "out")["kept"] == PAGES - 1
