@@ -39,7 +39,7 @@ def summary(console: Console, out: str) -> None:
     """The end of a run: the funnel and where everything is."""
     console.print(funnel_table(load_funnel(out)))
     console.print()
-    console.print(where_everything_is(out))
+    console.print(where_everything_is(out), soft_wrap=True)
 
 
 def statistics(console: Console, out: str) -> None:
@@ -237,7 +237,7 @@ def story_view(story: Story) -> RenderableType:
         where = f"{place.path}, document {count(place.row)}, tokens {count(place.first_token)} to "
         end = count(place.first_token + place.tokens - 1)
         table.add_row("shards", Text(place.split, style="bold green"), Text(f"{where}{end} ({count(place.tokens)})"))
-    richest = max(story.appearances, key=lambda one: (len(one.signals), len(one.text)))
+    richest = max(reversed(story.appearances), key=lambda one: (len(one.signals), len(one.text)))
     shown: list[RenderableType] = [Text(story.id, style="bold"), table, Text(), _facts(richest), *_body(richest)]
     if story.kept_copy:
         shown += [Text(), Text("Kept instead of it:", style="bold"), _facts(story.kept_copy), *_body(story.kept_copy)]
@@ -251,18 +251,15 @@ def _copy_line(one: Document) -> Text:
     return Text(f"  {one.id} {like}{clip(one_line(one.url or one.locator), 120)}")
 
 
-def where_everything_is(out: str) -> Table:
-    """The paths that exist, with their sizes; a path is never broken, so that it can be copied."""
-    table = Table(box=None, show_header=False, pad_edge=False)
-    table.add_column()
-    table.add_column(justify="right")
-    table.add_column(no_wrap=True, overflow="ignore")
+def where_everything_is(out: str) -> Text:
+    """The paths that exist, with their sizes: to be printed with ``soft_wrap``, so that a path can be copied whole."""
+    lines = []
     for name, relative in PLACES:
         path = storage.join(out, relative)
         files = storage.list_files(path, recursive=True)
         if files:
-            table.add_row(name, size(sum(file.size for file in files)), Text(path))
-    return table
+            lines.append(f"{name:18}{size(sum(file.size for file in files)):>8}  {visible(path)}")
+    return Text("\n".join(lines))
 
 
 def _shards(out: str) -> str:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from dataprep.report.distributions import Cluster
 from dataprep.report.inspect import Document
 from dataprep.report.markup import Child, Html, Series, details, histogram, join, section, table, tag
-from dataprep.report.wording import clip, count, one_line, value
+from dataprep.report.wording import clip, count, one_line, paragraphs, value
 
 SIMILARITY_BINS = 40
 
@@ -18,22 +18,34 @@ def document(one: Document, kept_copy: Document | None = None) -> Html:
     """One sample: where it is from, what it says, what was measured."""
     where = " · ".join(one_line(part) for part in (one.source, one.url, one.locator, one.date) if part)
     length = f" · {count(one.characters)} characters" if one.characters is not None else ""
-    facts = [tag("span", f"{name} {value(item)}") for name, item in sorted(one.signals.items())]
     return tag(
         "div",
         tag("div", where, tag("br"), tag("code", one.id), length, class_="where"),
         tag("div", _text(one), _text(kept_copy, "the copy that was kept"), class_="pair") if kept_copy else _text(one),
         _similarity(one),
-        tag("div", *facts, class_="signals") if facts else None,
+        *_signals(one),
         class_="doc",
     )
+
+
+def _signals(one: Document) -> list[Html]:
+    """The signals that the reason is named after, and the rest when asked for."""
+    last = (one.reason or "").rpartition(".")[2]
+    first = [name for name in sorted(one.signals) if last in name.split(".")]
+    rest = [name for name in sorted(one.signals) if name not in first]
+    shown = [_chips(one, first)] if first else []
+    return [*shown, details(tag("span", f"{len(rest)} signals", class_="quiet"), _chips(one, rest))] if rest else shown
+
+
+def _chips(one: Document, names: Sequence[str]) -> Html:
+    return tag("div", *(tag("span", f"{name} {value(one.signals[name])}") for name in names), class_="signals")
 
 
 def _text(one: Document, title: str | None = None) -> Html:
     more = " …" if one.characters is not None and one.characters > len(one.text) else ""
     body = tag("div", "no text", class_="text empty")
     if one.text.strip():
-        body = tag("div", one.text.strip() + more, class_="text", dir="auto")
+        body = tag("div", paragraphs(one.text) + more, class_="text", dir="auto")
     return tag("div", tag("div", f"{title}: {one.url or one.locator}", class_="where") if title else None, body)
 
 
@@ -124,6 +136,10 @@ def _components(components: Sequence[Mapping[str, Any]]) -> list[Html]:
         return []
     columns = ("some of its documents", "documents", "kept")
     return [details("Largest components of candidates", table(columns, rows, (1, 2)))]
+
+
+def _place(one: Document) -> Html:
+    return join([tag("div", _mono(one.locator)), tag("div", one_line(one.url), class_="quiet") if one.url else None])
 
 
 def _mono(text: str) -> Html:

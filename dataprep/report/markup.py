@@ -103,11 +103,17 @@ class Series:
 
 
 def histogram(
-    series: Sequence[Series], describe: Callable[[int], str], ticks: Sequence[tuple[float, str]], small: bool = False
+    series: Sequence[Series],
+    describe: Callable[[int], str],
+    ticks: Sequence[tuple[float, str]],
+    *,
+    small: bool = False,
+    root: bool = False,
 ) -> Html:
     """Bars of all series over the same bins, later series in front. ``ticks``: (position 0…1, label) below the axis.
 
     ``describe``: bin → the range it stands for, in words. Every bar names its range and its figures when pointed at.
+    ``root``: heights are square roots of counts, so that few beside many can still be seen.
     """
     bins = max(len(one.counts) for one in series)
     top = max((int(one.counts.max()) for one in series if len(one.counts)), default=0)
@@ -124,7 +130,7 @@ def histogram(
         shapes = []
         for one, number in figures:
             if number:
-                tall = max(number / top * height, 1.0)
+                tall = max((number / top) ** (0.5 if root else 1) * height, 1.0)
                 place = f'x="{position * step + step * 0.06:.1f}" y="{height - tall:.1f}"'
                 extent = f'width="{step * 0.88:.1f}" height="{tall:.1f}"'
                 shapes.append(Html(f'<rect class="{escape(one.kind)}" {place} {extent}/>'))

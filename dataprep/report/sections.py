@@ -39,7 +39,7 @@ def head(funnel: Funnel, statistics: Statistics | None) -> Html:
     if started:
         tiles.append((short(started.documents_in), "records read"))
     if ended:
-        tiles.append((short(ended.kept), f"documents left after {ended.name}"))
+        tiles.append((short(ended.kept), "documents left"))
         if ended.characters_kept:
             tiles.append((short(ended.characters_kept), "characters in them"))
     if statistics:
@@ -230,14 +230,15 @@ def signal_grid(signals: Sequence[SignalHistogram]) -> Html:
         width = (one.high - one.low) / len(one.kept)
 
         def describe(index: int, low: float = one.low, width: float = width) -> str:
-            return f"{low + index * width:.4g} to {low + (index + 1) * width:.4g}"
+            return f"{_figure(low + index * width)} to {_figure(low + (index + 1) * width)}"
 
         every = Series("all", "all", one.kept + one.removed)
         drawn = histogram(
             [every, Series("removed", "removed over", one.removed)],
             describe,
-            [(0.0, f"{one.low:.3g}"), (1.0, f"{one.high:.3g}")],
+            [(0.0, _figure(one.low)), (1.0, _figure(one.high))],
             small=True,
+            root=True,
         )
         cells.append(tag("div", tag("h4", one.name), drawn))
     if not cells:
@@ -250,7 +251,8 @@ def signal_grid(signals: Sequence[SignalHistogram]) -> Html:
             tag("div", *cells, class_="grid"),
             open_=True,
         ),
-        note="Where a threshold cuts, and what it would cost to move it. The outermost hundredths are in the end bars.",
+        note="Where a threshold cuts, and what it would cost to move it. Heights are square roots of the counts, and "
+        "the outermost hundredth on each side is in the end bars.",
     )
 
 
@@ -312,7 +314,7 @@ def machinery(funnel: Funnel) -> Html:
     notes = [
         details(
             f"{stage.name}: what else it wrote down",
-            table(("", ""), [[name, text] for name, text in flat(stage.extra)]),
+            table(("what", "value"), [[name, text] for name, text in flat(stage.extra)]),
         )
         for stage in funnel.stages
         if flat(stage.extra)
@@ -321,19 +323,22 @@ def machinery(funnel: Funnel) -> Html:
 
 
 def flat(extra: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
-    """The scalars of a nested mapping as (dotted name, text); of a list its first few, or how many entries it has."""
+    """The scalars of a nested mapping, and its lists of scalars, as (dotted name, text)."""
     found: list[tuple[str, str]] = []
     for name, item in sorted(extra.items()):
         if isinstance(item, Mapping):
             found += flat(item, f"{prefix}{name}.")
         elif isinstance(item, list):
-            plain = not any(isinstance(entry, Mapping | list) for entry in item)
-            text = "; ".join(value(entry) for entry in item) if plain else _plural(len(item), "entry", "entries")
-            found.append((prefix + name, clip(text, 200)))
+            if item and not any(isinstance(entry, Mapping | list) for entry in item):
+                found.append((prefix + name, clip("; ".join(value(entry) for entry in item), 200)))
         elif item is not None:
             found.append((prefix + name, clip(value(item), 200)))
     return found
 
 
-def _plural(number: int, one: str, many: str | None = None) -> str:
-    return f"{count(number)} {one if number == 1 else many or one + 's'}"
+def _figure(number: float) -> str:
+    return short(number) if abs(number) >= 1000 else f"{number:.3g}"
+
+
+def _plural(number: int, one: str) -> str:
+    return f"{count(number)} {one if number == 1 else one + 's'}"

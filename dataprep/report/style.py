@@ -21,7 +21,7 @@ main { max-width: 64rem; margin: 0 auto; padding: 2.5rem 1.25rem 4rem; }
 h1 { font-size: 2rem; line-height: 1.15; letter-spacing: -.02em; margin: .1rem 0 .5rem; }
 h2 { font-size: 1.2rem; letter-spacing: -.01em; margin: 0 0 .35rem; }
 h3 { font-size: .95rem; margin: 1.6rem 0 .4rem; }
-p { margin: .3rem 0; }
+p { margin: .3rem 0; text-wrap: pretty; }
 section { margin-top: 3rem; }
 .eyebrow {
   color: var(--accent); font-size: .78rem; font-weight: 650; letter-spacing: .09em;
@@ -67,10 +67,11 @@ th { text-align: left; font-weight: 600; color: var(--quiet); font-size: .8rem; 
 th, td { padding: .35rem 1rem .35rem 0; border-bottom: 1px solid var(--line); vertical-align: top; }
 th:last-child, td:last-child { padding-right: 0; }
 .n { text-align: right; white-space: nowrap; width: 1%; }
+td:first-child { min-width: 8rem; }
 td > .bar { min-width: 8rem; }
 td { overflow-wrap: anywhere; min-width: 4.5rem; }
 .mini {
-  display: inline-block; width: 5rem; height: .55rem; background: var(--code); border-radius: .15rem;
+  display: inline-block; width: 9rem; height: .55rem; background: var(--code); border-radius: .15rem;
   overflow: hidden;
 }
 .mini > span { display: block; height: 100%; min-width: 1px; }
@@ -100,6 +101,7 @@ summary .quiet { font-weight: 400; }
 .doc .text.empty { color: var(--quiet); font-style: italic; }
 .pair { display: grid; grid-template-columns: repeat(auto-fit, minmax(16rem, 1fr)); gap: 0 1.5rem; }
 .signals { display: flex; flex-wrap: wrap; gap: .25rem .4rem; font-size: .76rem; }
+.doc details { border: 0; padding: .2rem 0 0; font-size: .82rem; }
 .signals span { background: var(--code); border-radius: .25rem; padding: .05rem .4rem; }
 code, .mono {
   font-family: ui-monospace, SFMono-Regular, Menlo, Consolas, monospace; font-size: .85em; overflow-wrap: anywhere;
@@ -111,7 +113,6 @@ footer {
 @media (max-width: 34rem) {
   main { padding: 1.5rem 1rem 3rem; }
   .mini { display: none; }
-  td:first-child { min-width: 7rem; }
   .stage { grid-template-columns: 1fr; }
   .stage > .name small { display: inline; margin-left: .5rem; }
 }

@@ -20,6 +20,11 @@ def one_line(text: str) -> str:
     return " ".join(visible(text).split())
 
 
+def paragraphs(text: str) -> str:
+    """``text`` without blank lines beyond one between paragraphs."""
+    return re.sub(r"\n\s*\n", "\n\n", text.strip())
+
+
 def _picture(match: re.Match[str]) -> str:
     code = ord(match[0])
     if code < 0x20:

@@ -1,0 +1,97 @@
+"""What the command line prints about a run: every figure, no markup or control character of a document, whole paths."""
+
+import io
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from pipelines import show
+from tests.dataprep.report.conftest import MadeRun, make_run
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> MadeRun:
+    """A whole run; tests do not change it."""
+    return make_run(tmp_path_factory.mktemp("run"))
+
+
+def screen(width: int = 80) -> Console:
+    return Console(file=io.StringIO(), width=width)
+
+
+def printed(console: Console) -> str:
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue()
+
+
+def test_the_summary_holds_every_reason_and_paths_that_can_be_copied(run: MadeRun) -> None:
+    console = screen()
+    show.summary(console, run.out)
+    lines = [line.split() for line in printed(console).splitlines()]
+    assert ["gopher_quality.too_short", "-14", "7.0%"] in [line[:3] for line in lines]
+    assert ["quarantined:", "truncated", "-1", "0.5%"] in lines
+    narrow = screen(30)
+    show.summary(narrow, run.out)
+    assert f"{run.out}/tokenizer/tokenizer.json" in printed(narrow)
+
+
+def test_the_statistics_hold_every_source_and_checksum(run: MadeRun) -> None:
+    console, again = screen(), screen()
+    show.statistics(console, run.out)
+    show.statistics(again, f"{run.out}/shards")
+    text = printed(console)
+    assert text == printed(again)
+    for words in ("books", "web", "257 (largest id used 256)", "uint16", "web/train-00000.arrow"):
+        assert words in text
+
+
+def test_documents_are_shown_without_obeying_them(run: MadeRun) -> None:
+    console = screen()
+    show.inspect(console, run.out, "clean", "kept", limit=1000)
+    show.inspect(console, run.out, identifier=run.ids["hostile"][0])
+    text = printed(console)
+    assert "␛[31mred␇ ⟨202E⟩" in text
+    assert not {character for character in text if ord(character) < 0x20} - {"\n"}
+
+
+def test_a_story_names_reason_copy_and_parts(run: MadeRun) -> None:
+    console = screen(120)
+    show.inspect(console, run.out, identifier=run.ids["duplicates"][3])
+    text = printed(console)
+    for words in (
+        "near_duplicate; unique/removed/part-00000.parquet",
+        "Kept instead of it:",
+        run.ids["kept"][0],
+        "0.827",
+    ):
+        assert words in text
+
+
+def test_wrong_options_are_answered_with_what_is_allowed(run: MadeRun) -> None:
+    with pytest.raises(ValueError, match="--stage shards: allowed are documents, clean, unique"):
+        show.inspect(screen(), run.out, "shards")
+    with pytest.raises(ValueError, match="--verdict lost: allowed are kept, removed, quarantined, all"):
+        show.inspect(screen(), run.out, "clean", "lost")
+    with pytest.raises(ValueError, match="--reason nonsense: "):
+        show.inspect(screen(), run.out, reason="nonsense")
+
+
+def test_damage_is_printed_with_its_file(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "run", count=40)
+    console = screen(200)
+    assert show.verify(console, run.out)
+    shard = Path(run.out, "shards", "web", "train-00000.arrow")
+    data = bytearray(shard.read_bytes())
+    data[len(data) // 2] ^= 1
+    shard.write_bytes(data)
+    assert not show.verify(console, run.out)
+    assert f"damaged  {shard}" in printed(console)
+
+
+def test_what_is_not_there_is_said_in_one_line(run: MadeRun, tmp_path: Path) -> None:
+    console = screen(200)
+    show.inspect(console, run.out, "clean", "quarantined")
+    assert printed(console).strip() == f"no quarantined documents in {run.out}/clean"
+    with pytest.raises(ValueError, match="not a run directory"):
+        show.summary(console, str(tmp_path))
