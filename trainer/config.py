@@ -140,8 +140,8 @@ def _preset(
 # Parameters are counted with the vocabulary named. Steps of the larger ones are 20 tokens a parameter (Hoffmann et al.
 # 2022).
 PRESETS: dict[str, dict[str, Any]] = {
-    # 1.3M at 4k: learns visibly in a minute on two CPU cores; docs/training.md has the measurement
-    "tiny": _preset(4, 128, 4, 2, 352, 256, 8e-3, steps=350, tokens_per_step=2_048, evaluate_tokens=32_768),
+    # 1.3M at 4k: learns visibly in a minute or so on two CPU cores (measured in docs/training.md)
+    "tiny": _preset(4, 128, 4, 2, 352, 256, 5e-3, steps=350, tokens_per_step=2_048, evaluate_tokens=32_768),
     # 6.5M at 8k: a few hours on a laptop
     "mini": _preset(6, 256, 4, 2, 704, 512, 2e-3, steps=8_000, tokens_per_step=16_384),
     # 38M at 16k

@@ -63,10 +63,11 @@ def test_rms_norm_divides_by_the_root_mean_square() -> None:
     assert RMSNorm(3, 1e-5)(torch.tensor(x)).tolist() == pytest.approx([v / root for v in x], abs=1e-6)
 
 
-def test_a_fresh_model_knows_nothing_its_loss_is_near_a_uniform_guess() -> None:
-    batch = ids(8)
-    loss = model_of()(batch, batch.roll(1)).item() / batch.numel()
-    assert loss == pytest.approx(math.log(VOCABULARY), abs=0.5)
+def test_a_fresh_model_of_a_real_width_is_near_a_uniform_guess() -> None:
+    model = Decoder(parse_config(PRESETS["tiny"]).model, 4_096)
+    model.initialise(0)
+    batch = torch.randint(0, 4_096, (4, 64), generator=torch.Generator().manual_seed(1))
+    assert model(batch, batch.roll(1)).item() / batch.numel() == pytest.approx(math.log(4_096), abs=1.5)
 
 
 def test_padding_adds_nothing_to_the_loss_or_the_gradient() -> None:
