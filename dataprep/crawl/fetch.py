@@ -16,7 +16,7 @@ import time
 from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
 from dataclasses import dataclass
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from types import TracebackType
 from typing import Any
 
@@ -298,8 +298,9 @@ class Fetcher:
 
 def identity(settings: CrawlSettings) -> dict[str, str]:
     """The headers that say who asks; only what is decoded with a cap is offered."""
-    token = f"{settings.user_agent}/{version('corpusmill')}" if _installed() else settings.user_agent
-    contact = "; ".join(part for part in (_plus(settings.contact_url), settings.contact_mail) if part)
+    token = f"{settings.user_agent}/{_version()}"
+    page = settings.contact_url and f"+{settings.contact_url}"
+    contact = "; ".join(filter(None, [page, settings.contact_mail]))
     headers = {
         "User-Agent": f"{token} ({contact})" if contact else token,
         "Accept": "text/html,application/xhtml+xml,text/plain;q=0.9,*/*;q=0.1",
@@ -308,16 +309,11 @@ def identity(settings: CrawlSettings) -> dict[str, str]:
     return headers | ({"From": settings.contact_mail} if settings.contact_mail else {})
 
 
-def _plus(url: str | None) -> str | None:
-    return f"+{url}" if url else None
-
-
-def _installed() -> bool:
+def _version() -> str:
     try:
-        version("corpusmill")
-    except ModuleNotFoundError:
-        return False
-    return True
+        return version("corpusmill")
+    except PackageNotFoundError:  # run from a checkout
+        return "0"
 
 
 def _is_text(decoder: CappedDecoder, media_type: str, status: int) -> bool:

@@ -6,7 +6,7 @@ Decisions:
   the response time does not count.
 - 429 and 503 stop the host until ``Retry-After`` (at most 24 h), else for delay × 2ⁿ (at most 1 h); a success halves
   the penalty, it does not clear it. Errors can only slow us down.
-- Five failures in a row (three for DNS and TLS) and the host is left alone for the round.
+- Five failures in a row (three of TLS) and the host is left alone for the round; a failed lookup does so at once.
 """
 
 from dataclasses import dataclass
@@ -16,7 +16,8 @@ RESPONSE_FACTOR = 5.0
 RESPONSE_CAP = 30.0
 RETRY_CAP = 24 * 3600.0
 BACKOFF_CAP = 3600.0
-FAILURES = {"dns": 3, "tls": 3, "connect": 5, "timeout": 5, "server": 5}
+FAILURES = {"tls": 3}  # in a row, after which a host is left alone for the round
+OTHER_FAILURES = 5
 SLOW_DOWN = (429, 503)
 
 
@@ -74,4 +75,4 @@ class Patience:
 
     def exhausted(self, kind: str) -> bool:
         """Whether the host is to be left alone for the round, after a failure of ``kind``."""
-        return self.failures >= FAILURES[kind]
+        return self.failures >= FAILURES.get(kind, OTHER_FAILURES)

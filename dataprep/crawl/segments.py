@@ -8,6 +8,9 @@ was killed, and is removed. Under ``OUT/crawl/<source>/round=NNNN``::
     nonok/shard=NNN/seg-000.warc.gz    redirects, errors, empty answers
     robots/shard=NNN/seg-000.warc.gz   robots.txt as served
     fetch/shard=NNN/seg-000.log        one JSON object a line for each request or refusal, see ``LogRow``
+
+A shard is locked while it is crawled where the file system can lock; on an object store the runner must see to it that
+a shard is never run twice at the same time.
 """
 
 import fcntl
@@ -15,7 +18,7 @@ import json
 import os
 import time
 from contextlib import ExitStack
-from pathlib import Path
+from pathlib import PurePosixPath
 from types import TracebackType
 from typing import IO, Literal, TypedDict
 
@@ -121,13 +124,11 @@ class Segments:
                 time.sleep(0.2)
 
     def _sweep(self) -> None:
-        if not storage.is_local(self._directory):
-            return
         for place in ("fetch", "nonok", "robots"):
-            folder = Path(storage.local_path(self._folder(place)))
-            for file in folder.glob("seg-*") if folder.is_dir() else ():
-                if storage.TEMPORARY in file.name or int(file.name[4:7]) >= self._number:
-                    file.unlink()
+            storage.sweep(self._folder(place))
+            for file in storage.list_files(self._folder(place)):
+                if int(PurePosixPath(file.path).name[4:7]) >= self._number:
+                    storage.remove_file(file.path)
 
     def _folder(self, place: str) -> str:
         return storage.join(self._directory, self._round, place, self._shard)

@@ -220,7 +220,7 @@ class ShardCrawl:
                 self._log(queue, other, row.copy())
             raise HostClosedError
         self._log(queue, target, row)
-        if error.kind != "port" and queue.host.patience.exhausted("tls" if error.kind == "tls" else "connect"):
+        if error.kind != "port" and queue.host.patience.exhausted(error.kind):
             raise HostClosedError
 
     def _log(self, queue: Queue, target: Target, row: LogRow) -> None:

@@ -83,8 +83,7 @@ def test_an_interrupted_shard_commits_what_it_has(site: Site, tmp_path: Path) ->
 CRAWL = """
     import json, sys
     from dataprep.crawl import segments
-    from dataprep.crawl import segments
-from dataprep.crawl.rounds import CrawlDirectory, crawl_piece, finish_round, plan_round
+    from dataprep.crawl.rounds import CrawlDirectory, crawl_piece, finish_round, plan_round
     from dataprep.crawl.settings import CrawlSettings
 
     segments.SEGMENT_PAGES = 10
