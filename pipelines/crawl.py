@@ -96,7 +96,9 @@ class CrawlStage(Stage):
             "isPartOf": f"{self.recipe.name}-{name}",
             "recipeFingerprint": fingerprint(self.settings()),
         }
-        task = CrawlShard(self._directory(name).path, self._crawls()[name], name, number, information)
+        directories = {source: self._directory(source) for source in self._crawls()}
+        before = tuple(directories.values())[: list(directories).index(name)]
+        task = CrawlShard(directories[name], before, name, number, information)
         return splits | f"crawl/{_phase(name, number)}" >> Each(_phase(name, number), self.directory, task)
 
     def _totals(self, name: str, rounds: int) -> dict[str, Any]:
@@ -116,16 +118,17 @@ class CrawlStage(Stage):
 class CrawlShard:
     """The task of one split: fetch one shard's frontier of one round. Picklable; everything else is on disk."""
 
-    path: str
-    settings: CrawlSettings
+    crawl: CrawlDirectory
+    before: tuple[CrawlDirectory, ...]
     source: str
     round_number: int
     information: dict[str, str]
 
     def __call__(self, split: Split, receipt: Receipt) -> dict[str, Any]:
         piece = Piece(**split.load())
-        crawl = CrawlDirectory(self.path, self.settings)
-        summary, rows = crawl_piece(crawl, self.round_number, piece, self.information, receipt.pulse)
+        summary, rows = crawl_piece(
+            self.crawl, self.round_number, piece, self.information, receipt.pulse, before=self.before
+        )
         last = {row["url"]: row for row in rows if row["kind"] == "page"}
         for row in last.values():
             if row["final"]:

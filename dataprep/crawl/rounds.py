@@ -13,7 +13,7 @@ Under ``OUT/crawl/<source>/round=NNNN`` (fetch, nonok and robots are described i
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -99,11 +99,25 @@ class CrawlDirectory:
 
     def _seed_states(self) -> dict[int, pa.Table]:
         scope = Scope(self.settings)
-        seeds = link_batch(((seed, 0, None) for seed in self.settings.seeds if scope.allows(seed)), self.settings)
+        wanted = [seed for seed in self.settings.seeds if not scope.excludes(seed)]
+        if not wanted:
+            raise ValueError(f"crawl.exclude matches every seed ({', '.join(self.settings.seeds)}): nothing to ask for")
+        seeds = link_batch(((seed, 0, None) for seed in wanted), self.settings)
         return {
             shard: merge(STATE.empty_table(), [], _of_shard(seeds, shard), -1, self.settings)
             for shard in range(self.settings.shards)
         }
+
+    def readiness(self) -> dict[str, float]:
+        """Host → Unix time from which it may be asked again, after the last whole round."""
+        last = 0
+        while self.summary(last) is not None:
+            last += 1
+        ready: dict[str, float] = {}
+        for shard in range(self.settings.shards):
+            for row in self.table(last - 1, "hosts", shard, HOSTS).to_pylist():
+                ready[row["host"]] = row["ready"]
+        return ready
 
     def summary(self, round_number: int) -> dict[str, Any] | None:
         path = self.file(round_number, "_round.json")
@@ -141,16 +155,22 @@ def crawl_piece(
     information: dict[str, str],
     progress: Callable[[int, int], None] = lambda done, pages: None,
     resolve: Resolve = system_resolve,
+    before: Sequence[CrawlDirectory] = (),
 ) -> tuple[Summary, list[LogRow]]:
     """Fetch one shard's frontier and read its links. Run again it asks for nothing that is committed.
 
-    ``information`` goes into the WARC files' first record. Returns the counts and all rows of the shard's log.
+    ``information`` goes into the WARC files' first record; ``before`` are other crawls that may have asked the same
+    hosts a moment ago. Returns the counts and all rows of the shard's log.
     """
     frontier = pq.read_table(pa.BufferReader(storage.read_bytes(
         crawl.file(round_number, "frontier", f"shard={piece.shard:03d}.parquet"))))  # fmt: skip
     targets = [(r["url"], r["depth"], r["host_left"], r["domain_left"]) for r in frontier.to_pylist()]
     with Segments(crawl.path, round_number, piece.shard, warc_information(crawl.settings, information)) as segments:
         memory = recall(crawl, round_number, piece.shard)
+        for other in before:
+            for host, ready in other.readiness().items():
+                known, penalty = memory.hosts.get(host, (0.0, 0))
+                memory.hosts[host] = max(known, ready), penalty
         shard = ShardCrawl(crawl.settings, targets, piece.allowance, memory, segments, piece.crowded, resolve, progress)
         summary = asyncio.run(shard.run())
     links = link_batch(harvest(crawl.path, round_number, piece.shard, crawl.settings), crawl.settings)

@@ -27,7 +27,11 @@ class Scope:
             return False
         if self._include and not _any(self._include, url):
             return False
-        return not _any(self._exclude, url)
+        return not self.excludes(url)
+
+    def excludes(self, url: str) -> bool:
+        """Whether an exclude pattern matches; seeds are asked for unless it does, included or not."""
+        return _any(self._exclude, url)
 
 
 def _any(patterns: list[tuple[bool, re.Pattern[str]]], url: str) -> bool:

@@ -1,5 +1,6 @@
 """The crawl stage as a run sees it: rounds as pipelines, counts that add up, pages that are never fetched twice."""
 
+import itertools
 import os
 import signal
 import subprocess
@@ -132,6 +133,26 @@ def test_a_recipe_without_contact_is_refused_in_one_line() -> None:
     assert str(error.value).count("\n") == 0
     assert "sources.web.crawl" in str(error.value)
     assert "contact_url and contact_mail" in str(error.value)
+
+
+def test_two_sources_on_one_host_keep_its_pause_between_them(tmp_path: Path) -> None:
+    with serve({"/0": http("words"), "/1": http("words")}) as site:
+        value = recipe(site, own_hosts={"127.0.0.1": 0.7})
+        other = {**value["sources"][0]["crawl"], "seeds": [site.url("/1")]}
+        value["sources"].append({"name": "other", "crawl": other})
+        drive(value, tmp_path)
+    for earlier, later in itertools.pairwise(site.requests):
+        assert later.started - earlier.ended >= 0.7
+
+
+def test_a_seed_outside_the_include_patterns_is_still_asked_for(site: Site, tmp_path: Path) -> None:
+    drive(recipe(site, include=["/1"]), tmp_path)
+    assert set(site.counts()) == {"/0", "/1", *(f"/{i}" for i in range(10, 20))}
+
+
+def test_excluding_every_seed_is_an_error_that_says_so(site: Site, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="matches every seed"):
+        drive(recipe(site, exclude=["/0$"]), tmp_path)
 
 
 def test_the_job_graph_can_leave_this_machine(site: Site, tmp_path: Path) -> None:
