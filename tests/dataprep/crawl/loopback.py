@@ -2,6 +2,7 @@
 
 import asyncio
 import socketserver
+import ssl
 import threading
 import time
 from collections import Counter
@@ -67,7 +68,11 @@ class Site:
 
 
 @contextmanager
-def serve(pages: dict[str, Any] | None = None, addresses: tuple[str, ...] = ("127.0.0.1",)) -> Iterator[Site]:
+def serve(
+    pages: dict[str, Any] | None = None,
+    addresses: tuple[str, ...] = ("127.0.0.1",),
+    tls: ssl.SSLContext | None = None,
+) -> Iterator[Site]:
     site = Site(dict(pages or {}))
 
     class Handler(socketserver.StreamRequestHandler):
@@ -103,6 +108,8 @@ def serve(pages: dict[str, Any] | None = None, addresses: tuple[str, ...] = ("12
         for address in addresses:
             servers.append(Server((address, site.port), Handler))
             site.port = servers[0].server_address[1]
+            if tls is not None:
+                servers[-1].socket = tls.wrap_socket(servers[-1].socket, server_side=True)
             threading.Thread(target=servers[-1].serve_forever, args=(0.02,), daemon=True).start()
         yield site
     finally:

@@ -2,9 +2,13 @@
 
 import asyncio
 import gzip
+import shutil
+import ssl
+import subprocess
 import time
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import brotli
@@ -191,3 +195,31 @@ def test_proxy_variables_are_ignored(site: Site, monkeypatch: pytest.MonkeyPatch
     site.pages["/"] = http("words")
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:9/")
     assert fetch(settings_for(site), site.url()).exchange.status == 200
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl makes the certificate of this test")
+def test_a_bad_certificate_is_a_failure_unless_the_recipe_records_it(tmp_path: Path) -> None:
+    key, certificate = str(tmp_path / "key.pem"), str(tmp_path / "cert.pem")
+    command = [
+        "openssl",
+        "req",
+        "-x509",
+        "-newkey",
+        "ec",
+        "-pkeyopt",
+        "ec_paramgen_curve:P-256",
+        "-nodes",
+        "-days",
+        "1",
+    ]
+    command += ["-subj", "/CN=127.0.0.1", "-keyout", key, "-out", certificate]
+    subprocess.run(command, check=True, capture_output=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    with serve({"/": http("words")}, tls=context) as site:
+        seeds = [f"https://127.0.0.1:{site.port}/"]
+        assert failure(settings_for(site, seeds=seeds), seeds[0]).kind == "tls"
+        assert site.requests == []
+        fetched = fetch(settings_for(site, seeds=seeds, tls="record"), seeds[0])
+    assert fetched.exchange.status == 200
+    assert "CERTIFICATE_VERIFY_FAILED" in (fetched.tls_error or "")
