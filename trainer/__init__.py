@@ -10,6 +10,7 @@ In the order data flows:
 - ``parallel``    ranks, device, precision, threads
 - ``evaluate``    validation loss in nats per token and bits per byte
 - ``checkpoint``  atomic saves, verified loads
+- ``record``      run.json: what a run is, and whether a command means the same one
 - ``metrics``     metrics.jsonl and TensorBoard
 - ``loop``        the training run
 - ``sample``      text from a trained model

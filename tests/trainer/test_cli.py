@@ -66,7 +66,8 @@ def test_train_ends_with_losses_a_sample_and_where_everything_is_then_says_it_is
 
     texts = []
     for seed in (1, 1, 2):
-        assert call(monkeypatch, "sample", run, "--prompt", "Once é", "--tokens", 20, "--seed", seed) == 0
+        drawn = ("--tokens", 20, "--temperature", 9, "--seed", seed)
+        assert call(monkeypatch, "sample", run, "--prompt", "Once é", *drawn) == 0
         texts.append(capsys.readouterr().out)
     assert texts[0].startswith("Once é")
     assert texts[0] == texts[1] != texts[2]
