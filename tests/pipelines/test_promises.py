@@ -87,6 +87,23 @@ def test_any_number_of_worker_processes_gives_the_same_bytes(corpus, finished, t
     assert_same(data(tmp_path), data(finished))
 
 
+def test_a_job_service_and_the_engines_own_shuffle_give_the_same_bytes(corpus, finished, tmp_path):
+    """The way to a Flink or Spark job server: graph, artifacts and data over gRPC, rows through its shuffle."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    module = "apache_beam.runners.portability.local_job_service_main"
+    service = subprocess.Popen([sys.executable, "-m", module, "--port", str(port)], stderr=subprocess.DEVNULL)
+    try:
+        endpoint = ["--runner", "PortableRunner", "--job_endpoint", f"localhost:{port}"]
+        result = run_cli(tmp_path, recipe(corpus), *endpoint, "--environment_type", "LOOPBACK")
+    finally:
+        service.kill()
+        service.wait()
+    assert result.returncode == 0, result.stderr
+    assert_same(data(tmp_path / "out"), data(finished))
+
+
 def test_bundles_run_twice_give_the_same_bytes(corpus, finished, tmp_path):
     drive(recipe(corpus), tmp_path, runner=in_process_runner(bundle_repeat=2))
     assert_same(data(tmp_path), data(finished))
@@ -193,6 +210,7 @@ def test_a_missing_path_is_named_in_one_line(corpus, tmp_path):
 
 def test_an_empty_corpus_is_said_in_one_line(corpus, tmp_path):
     (tmp_path / "nothing").mkdir()
+    (tmp_path / "nothing" / "empty.txt").write_text("")
     value = recipe(corpus)
     value["sources"] = [{"name": "empty", "files": {"paths": [str(tmp_path / "nothing")]}}]
     one_line(run_cli(tmp_path, value), "no documents")
