@@ -62,6 +62,9 @@ def _run(
     from pipelines.launch import launch, log_directory
     from pipelines.run import Job
 
+    for source in loaded.sources:
+        for warning in source.crawl.dump_warnings() if source.crawl else ():
+            console.print(f"[yellow]note:[/yellow] {warning}", highlight=False, soft_wrap=True)
     job = Job(
         recipe=loaded.model_dump(mode="json"),
         out=out if "://" in out else os.path.abspath(out),

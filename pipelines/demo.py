@@ -6,8 +6,10 @@ instead. It composes the ``dataprep`` and ``trainer`` commands and shows each of
 """
 
 import argparse
+import json
 import os
 import shlex
+import shutil
 import socket
 import subprocess
 import sys
@@ -70,6 +72,17 @@ def _wait_for(url: str, server: "subprocess.Popen[bytes]") -> None:
     raise SystemExit("error: the standard library's pydoc server did not start; try `python -m pydoc -p 0` by hand")
 
 
+def _forget_model_of_other_shards(out: str) -> None:
+    """A model belongs to the shards it saw; when the demo's have changed, its toy model is made anew."""
+    model = Path(out, "model")
+    if (model / "run.json").exists():
+        run = json.loads((model / "run.json").read_text(encoding="utf-8"))
+        manifest = json.loads(Path(out, "shards", "manifest.json").read_text(encoding="utf-8"))
+        if run["manifest"] != manifest["hash"]:
+            console.print(f"\nthe shards have changed: {model} is made anew")
+            shutil.rmtree(model)
+
+
 def _step(*command: str) -> None:
     console.print(f"\n[bold cyan]$ {shlex.join(command)}[/bold cyan]", highlight=False, soft_wrap=True)
     module = {"dataprep": "pipelines.cli", "trainer": "trainer"}[command[0]]
@@ -112,6 +125,7 @@ def main() -> None:
             _step(*run)
     _step("dataprep", "stats", out)
     _step("dataprep", "report", out)
+    _forget_model_of_other_shards(out)
     _step("trainer", "train", f"{out}/shards", "--run", f"{out}/model")
     console.print(
         f"\nread the report: [bold]{os.path.abspath(out)}/report.html[/bold]\n"

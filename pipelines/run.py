@@ -138,7 +138,8 @@ class Driver:
             return None  # Beam makes the runner that the options name
         workers = self.job.workers
         if workers is None:
-            small = sum(split.size for split in splits) < SMALL_BYTES
+            # a crawl's splits have no size: what they cost is waiting, which workers do side by side
+            small = 0 < sum(split.size for split in splits) < SMALL_BYTES
             workers = 0 if small or len(splits) == 1 else default_workers()
         if workers == 0:
             return in_process_runner()
