@@ -9,7 +9,7 @@ import io
 import pickle
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.metadata import packages_distributions, requires
@@ -134,7 +134,7 @@ def _check_function(where: str, function: Any, finding: Finding) -> None:
         if top == "__main__":
             finding.problems.append(f"{where}: refers to __main__, which a worker does not have")
         elif top not in sys.stdlib_module_names and top != "builtins":
-            names = packages_distributions().get(top, [])
+            names = _distributions().get(top, [])
             finding.packages.update(names[:1] or [top])
             if not {_canonical(name) for name in names} & _declared():
                 finding.problems.append(f"{where}: needs the package {top!r}, which {DISTRIBUTION} does not declare")
@@ -150,6 +150,11 @@ def _modules(data: bytes) -> set[str]:
 
     Recorder(io.BytesIO(data)).load()
     return modules
+
+
+@cache
+def _distributions() -> Mapping[str, list[str]]:
+    return packages_distributions()  # reads every installed file list: once
 
 
 @cache
