@@ -10,6 +10,7 @@ corpus is the text of the Python library and of the installed packages, which th
 import argparse
 import contextlib
 import json
+import logging
 import os
 import resource
 import shutil
@@ -23,12 +24,14 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from dataprep import storage
-from dataprep.recipe import load_recipe
-from pipelines.batches import Split
-from pipelines.receipts import Receipt, next_split
-from pipelines.run import CHAIN, Driver, Job
-from pipelines.shuffle import Each, PartitionShuffle
+logging.basicConfig(level=logging.ERROR)  # before Beam is imported, or its loggers print
+
+from dataprep import storage  # noqa: E402
+from dataprep.recipe import load_recipe  # noqa: E402
+from pipelines.batches import Split  # noqa: E402
+from pipelines.receipts import Receipt, next_split  # noqa: E402
+from pipelines.run import CHAIN, Driver, Job  # noqa: E402
+from pipelines.shuffle import Each, PartitionShuffle  # noqa: E402
 
 RECIPE = Path(__file__).parent / "end_to_end.yaml"
 TEXT_SUFFIXES = (".py", ".md", ".rst", ".txt", "METADATA")
