@@ -74,7 +74,6 @@ def inspect(
     source: str | None = None,
     identifier: str | None = None,
     limit: int = 5,
-    seed: int = 0,
 ) -> None:
     """A sample of one stage's documents, or one document's story. Raises ``ValueError`` naming the wrong option."""
     if identifier is not None:
@@ -90,7 +89,7 @@ def inspect(
     problem: ValueError | None = None
     for kind in kinds:
         try:
-            found += sample(out, stage, kind, reason=reason, source=source, limit=limit, seed=seed)
+            found += sample(out, stage, kind, reason=reason, source=source, limit=limit)
         except ValueError as error:  # one kind may lack the reason that another has
             problem = error
     if problem and not found:

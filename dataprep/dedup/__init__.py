@@ -4,7 +4,7 @@ In the order data flows:
 
 - ``settings``    what a recipe may say about it
 - ``words``       text → lower-cased words and exact fingerprints, straight from the UTF-8 buffers
-- ``hashing``     xxh32 of a shingle's bytes, 64-bit mixing, partition numbers
+- ``hashing``     xxh3 of a shingle's bytes, 64-bit mixing, partition numbers
 - ``minhash``     signatures, bit-identical to ``datasketch.MinHash(scheme="affine32")``
 - ``policy``      which copy the recipe would rather keep, as a number
 - ``sidecar``     the file beside each part that holds all of these

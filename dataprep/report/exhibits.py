@@ -138,9 +138,5 @@ def _components(components: Sequence[Mapping[str, Any]]) -> list[Html]:
     return [details("Largest components of candidates", table(columns, rows, (1, 2)))]
 
 
-def _place(one: Document) -> Html:
-    return join([tag("div", _mono(one.locator)), tag("div", one_line(one.url), class_="quiet") if one.url else None])
-
-
 def _mono(text: str) -> Html:
     return tag("span", one_line(text), class_="mono")

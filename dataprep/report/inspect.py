@@ -60,7 +60,6 @@ class Document:
     text: str = ""
     duplicate_of: str | None = None
     similarity: float | None = None
-    component: str | None = None
     step: str | None = None
     error: str | None = None
 
@@ -188,7 +187,7 @@ def _documents(rows: pa.Table, stage: str, kind: str, part: str, characters: int
         cut = pc.utf8_slice_codeunits(rows["text"], 0, characters)  # before any text becomes a Python object
         rows = rows.set_column(rows.column_names.index("text"), "text", cut)
     for row, length, key in zip(rows.to_pylist(), lengths, ids, strict=True):
-        duplicate_of, component, date = row.get("duplicate_of"), row.get("component"), row.get("date")
+        duplicate_of, date = row.get("duplicate_of"), row.get("date")
         yield Document(
             stage=stage,
             kind=kind,
@@ -205,14 +204,9 @@ def _documents(rows: pa.Table, stage: str, kind: str, part: str, characters: int
             text=row.get("text") or "",
             duplicate_of=duplicate_of.hex() if duplicate_of else None,
             similarity=row.get("similarity"),
-            component=component.hex() if isinstance(component, bytes) else _text(component),
             step=row.get("step"),
             error=row.get("error"),
         )
-
-
-def _text(value: Any) -> str | None:
-    return None if value is None else str(value)
 
 
 def _parts(out: str, stage: str, kind: str) -> list[storage.FileInfo]:

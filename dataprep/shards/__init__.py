@@ -2,7 +2,7 @@
 
 layout      what a shard is: columns, metadata keys, token width, names of files
 histogram   document lengths in log-linear buckets, so that percentiles need no tokens
-checksums   xxh3-64 of each MiB of each buffer; which documents a chunk touches
+checksums   xxh3-64 of each MiB of each buffer; which chunks no longer have theirs
 writer      arrays → one shard, whole or not at all
 reader      a shard as memory-mapped numpy views
 manifest    ``manifest.json``: every shard, totals per source and split, its own hash

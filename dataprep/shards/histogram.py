@@ -72,6 +72,6 @@ class LengthHistogram:
     @classmethod
     def from_json(cls, value: dict[str, Sequence[Sequence[int]] | int]) -> "LengthHistogram":
         counts, longest = value["counts"], value["longest"]
-        assert isinstance(counts, Sequence)
-        assert isinstance(longest, int)
+        if not isinstance(counts, Sequence) or not isinstance(longest, int):
+            raise ValueError(f"lengths: counts must be a list and longest a number, not {counts!r} and {longest!r}")
         return cls(tuple((int(bound), int(n)) for bound, n in counts), longest)

@@ -8,7 +8,7 @@ Decisions:
 """
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -100,18 +100,21 @@ class Manifest:
             raise ValueError(f"{file}: damaged or edited, its content does not have the hash {recorded}")
         if version != FORMAT_VERSION:
             raise ValueError(f"{file}: shard format {version}, this version reads format {FORMAT_VERSION}")
-        return cls(
-            path=path,
-            tokenizer_fingerprint=value["tokenizer_fingerprint"],
-            vocabulary_size=value["vocabulary_size"],
-            eos_id=value["eos_id"],
-            shards=tuple(ShardInfo(**shard) for shard in value["shards"]),
-            totals={
-                (source, split): Totals.from_json(totals)
-                for source, splits in value["totals"].items()
-                for split, totals in splits.items()
-            },
-        )
+        try:
+            return cls(
+                path=path,
+                tokenizer_fingerprint=value["tokenizer_fingerprint"],
+                vocabulary_size=value["vocabulary_size"],
+                eos_id=value["eos_id"],
+                shards=tuple(ShardInfo(**shard) for shard in value["shards"]),
+                totals={
+                    (source, split): Totals.from_json(totals)
+                    for source, splits in value["totals"].items()
+                    for split, totals in splits.items()
+                },
+            )
+        except (ValueError, KeyError, AttributeError, TypeError) as error:
+            raise ValueError(f"{file}: not a manifest ({error})") from None
 
     def save(self) -> None:
         storage.write_json(storage.join(self.path, FILE_NAME), self._content() | {"hash": self.hash})
@@ -168,13 +171,6 @@ class Manifest:
             "shards": [shard.to_json() for shard in self.shards],
             "totals": totals,
         }
-
-
-def read_written(path: str, names: Iterable[str]) -> Iterator[WrittenShard]:
-    """Describe shards that are already there, reading each file once."""
-    for name in names:
-        file = storage.join(path, name)
-        yield WrittenShard.of(name, open_shard(file).metadata, file_checksum(file))
 
 
 def file_checksum(path: str) -> str:

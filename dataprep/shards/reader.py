@@ -32,10 +32,6 @@ class Shard:
     def doc_id(self, index: int) -> bytes:
         return self.doc_ids[index].tobytes()
 
-    def document_at(self, token: int) -> int:
-        """The index of the document that holds the token at this position of ``tokens``."""
-        return int(np.searchsorted(self.offsets, token, side="right")) - 1
-
     def buffers(self) -> dict[str, NDArray[np.uint8]]:
         """The checksummed bytes by buffer name, as flat views."""
         return {

@@ -7,7 +7,7 @@ import numpy as np
 
 from dataprep import storage
 from dataprep.shards.checksums import CHUNK_BYTES, damaged_chunks
-from dataprep.shards.layout import ID_BYTES, IDS, OFFSETS, ShardInfo
+from dataprep.shards.layout import ID_BYTES, IDS, OFFSETS, VALUES, ShardInfo
 from dataprep.shards.manifest import FILE_NAME, Manifest, file_checksum
 from dataprep.shards.reader import Shard, open_shard
 
@@ -88,9 +88,7 @@ def _verify_listed(manifest: Manifest, info: ShardInfo) -> list[Problem]:
 
 
 def _problem(shard: Shard, buffer: str, chunk: int, whole_offsets: bool) -> Problem:
-    documents = (
-        _documents(shard, buffer, chunk) if whole_offsets or buffer != "tokens.values" else range(shard.documents)
-    )
+    documents = _documents(shard, buffer, chunk) if whole_offsets or buffer != VALUES else range(shard.documents)
     message = f"bytes {chunk * CHUNK_BYTES} and on do not have the recorded checksum"
     if buffer == IDS:
         message += " (so the ids named may be damaged themselves)"

@@ -8,7 +8,8 @@ Decisions:
 - A fastText model has no batch kernel, so this is the one signal that makes a Python string of each document: its
   first ``first_characters`` code points, newlines as spaces. The first 1,000 give the same label as the whole text for
   99.4 % of documents, 3.5 times faster.
-- A score's last bits differ between processors; it is rounded to 4 decimals before it is compared, and at most 1.
+- A score's last bits differ between processors. It is rounded to 4 decimals before it is compared, which makes another
+  decision on another processor rare, not impossible; and it is at most 1.
 - Where no letter is read the label is ``und`` (ISO 639: undetermined) and the score 0. (The model would say "en".)
 """
 

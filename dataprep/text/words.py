@@ -45,9 +45,6 @@ class Words:
     hashes: Hashes  # see `utf8`
     flags: Bytes  # HAS_ALPHA, HAS_CONTENT, IN_DENOMINATOR
 
-    def __len__(self) -> int:
-        return len(self.starts)
-
 
 def segment(text: Utf8) -> Words:
     """The words of every document, as this module defines them."""

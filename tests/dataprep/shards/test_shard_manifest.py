@@ -4,9 +4,11 @@ import json
 
 import numpy as np
 import pytest
+import xxhash
 
 from dataprep.shards import (
     Manifest,
+    WrittenShard,
     fingerprint,
     open_shard,
     shard_name,
@@ -14,7 +16,7 @@ from dataprep.shards import (
     verify_directory,
     write_shard,
 )
-from dataprep.shards.manifest import read_written
+from dataprep.shards.manifest import file_checksum
 
 TOKENIZER = b'{"a tokenizer": 1}'
 
@@ -71,8 +73,9 @@ def test_the_order_in_which_shards_were_written_does_not_matter(tmp_path):
 
 
 def test_a_manifest_can_be_rebuilt_from_the_shards(manifest, tmp_path):
-    rebuilt = Manifest.build(str(tmp_path), read_written(str(tmp_path), [s.path for s in manifest.shards]))
-    assert rebuilt == manifest
+    files = {info.path: str(tmp_path / info.path) for info in manifest.shards}
+    written = [WrittenShard.of(name, open_shard(file).metadata, file_checksum(file)) for name, file in files.items()]
+    assert Manifest.build(str(tmp_path), written) == manifest
 
 
 def test_the_hash_changes_when_anything_changes(manifest, tmp_path):
@@ -100,6 +103,17 @@ def test_the_hash_changes_when_anything_changes(manifest, tmp_path):
             Manifest.load(str(tmp_path))
         changed += 1
     assert changed > 50
+
+
+def test_a_manifest_of_another_shape_is_refused_by_name_even_with_a_right_hash(manifest, tmp_path):
+    content = json.loads((tmp_path / "manifest.json").read_text())
+    content.pop("hash")
+    content["totals"]["web"]["train"]["lengths"]["longest"] = "59"
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    content["hash"] = xxhash.xxh3_128_hexdigest(text.encode())
+    (tmp_path / "manifest.json").write_text(json.dumps(content))
+    with pytest.raises(ValueError, match=r"manifest\.json: not a manifest \(lengths: .*not .* and '59'"):
+        Manifest.load(str(tmp_path))
 
 
 def test_other_tokens_give_another_hash(tmp_path):
