@@ -12,7 +12,7 @@ Engine = Callable[[str], tuple[str, str]]
 
 
 def load_engine(name: str) -> Engine:
-    """``resiliparse``, ``trafilatura``, or any function as ``module:function``."""
+    """``resiliparse``, ``trafilatura``, or any function as ``module:function`` (for tests; recipes cannot name one)."""
     if ":" in name:
         module, _, function = name.partition(":")
         engine: Engine = getattr(importlib.import_module(module), function)

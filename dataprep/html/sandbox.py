@@ -4,6 +4,10 @@ Decisions:
 - A child lives for thousands of pages; it is replaced only after a page has killed it. Pages go out in chunks and
   answers come back one by one, so the page that was being worked on when the child died is known exactly: the first
   without an answer. The pages after it are sent to the next child.
+- A verdict depends on the page alone. An old child's memory holds what earlier pages left there, and the kernel kills
+  whom it likes when the machine runs out: so a page that ended in ``memory_limit`` or ``crash`` is tried once more,
+  alone in a new child, and only that counts. SIGKILL is never a page's own doing; where it comes again and again, the
+  run ends instead of putting innocent pages into quarantine.
 - The limit is CPU time inside the child (see ``worker``). A wait without bounds is still impossible: a child that
   neither answers nor uses CPU is killed after ten times the limit plus half a minute.
 - ``subprocess`` without fork hooks and one owner at a time: works in any thread and inside Beam's worker processes.
@@ -30,6 +34,7 @@ from dataprep.html.worker import CHUNK, FRAME, frame
 START_SECONDS = 120.0
 CHUNK_PAGES = 64
 CHUNK_BYTES = 4 << 20
+ATTEMPTS_ALONE = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,14 +48,21 @@ class Extracted:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """``reason`` is time_limit, memory_limit, crash, nested_too_deep, too_large or extractor_error."""
+    """``reason`` is time_limit, memory_limit, crash, nested_too_deep, too_large or extractor_error.
+
+    ``killed`` (by SIGKILL) is a seventh that never leaves the sandbox.
+    """
 
     reason: str
     error: str
 
 
 class Sandbox:
-    """A child process that extracts pages. Not for several threads at once."""
+    """A child process that extracts pages. Not for several threads at once.
+
+    ``engine`` takes the place of ``settings.engine`` and may be any function, as ``module:function``; recipes cannot
+    name one, tests do, to have extractors that misbehave in the real child.
+    """
 
     def __init__(self, settings: ExtractSettings, engine: str | None = None) -> None:
         self.settings = settings
@@ -64,7 +76,10 @@ class Sandbox:
         self.close()
 
     def extract(self, pages: Sequence[tuple[bytes, str | None]]) -> list[Extracted | Failed]:
-        """The result for each (page, declared charset), in their order."""
+        """The result for each (page, declared charset), in their order.
+
+        Raises ``RuntimeError`` if no child starts, or if the machine has too little memory to extract a page.
+        """
         results: list[Extracted | Failed] = []
         while len(results) < len(pages):
             first = len(results)
@@ -81,6 +96,9 @@ class Sandbox:
                 size += len(pages[last][0])
                 last += 1
             self._chunk(pages[first:last], results)
+            latest = results[-1]
+            if isinstance(latest, Failed) and latest.reason in ("memory_limit", "crash", "killed"):
+                results[-1] = self._alone(pages[len(results) - 1])
         return results
 
     def close(self) -> None:
@@ -90,8 +108,23 @@ class Sandbox:
             process.kill()
             process.communicate()
 
+    def _alone(self, page: tuple[bytes, str | None]) -> Extracted | Failed:
+        """The result of a page that is its child's first."""
+        for _ in range(ATTEMPTS_ALONE):
+            self.close()
+            results: list[Extracted | Failed] = []
+            self._chunk([page], results)
+            (result,) = results
+            if not (isinstance(result, Failed) and result.reason == "killed"):
+                return result
+        raise RuntimeError(
+            f"the extracting process was killed (SIGKILL) {ATTEMPTS_ALONE} times, alone with one page of "
+            f"{len(page[0])} bytes: the machine is out of memory; use fewer workers or a smaller extract.page_memory "
+            f"(now {self.settings.page_memory} bytes)"
+        )
+
     def _chunk(self, pages: Sequence[tuple[bytes, str | None]], results: list[Extracted | Failed]) -> None:
-        """Append the results of ``pages``, up to and including the first that kills the child."""
+        """Append the results of ``pages``, up to and including the first that ends the child or fills its memory."""
         if self.process is None or self.process.poll() is not None:
             self.close()
             self._start()
@@ -106,6 +139,9 @@ class Sandbox:
                 values, data = self._answer(self.settings.page_seconds * 10 + 30)
                 if "reason" in values:
                     results.append(Failed(values["reason"], values["error"]))
+                    if values["reason"] == "memory_limit":
+                        self.close()  # what it left there is not for the next pages
+                        return
                 else:
                     results.append(
                         Extracted(data.decode(), values["title"], values["charset"], values["how"], values["replaced"])
@@ -135,10 +171,11 @@ class Sandbox:
         self.received = bytearray()
         try:
             self._answer(START_SECONDS)
-        except (EOFError, TimeoutError):
-            said = self._said()
+        except EOFError:
+            raise RuntimeError(f"the extracting process does not start: it {self._end()}") from None
+        except TimeoutError:
             self.close()
-            raise RuntimeError(f"the extracting process does not start: {said}") from None
+            raise RuntimeError(f"the extracting process does not start within {START_SECONDS:g} s") from None
 
     def _answer(self, seconds: float) -> tuple[dict[str, Any], bytes]:
         need = FRAME.size
@@ -171,12 +208,19 @@ class Sandbox:
     def _cause(self) -> Failed:
         assert self.process
         code = self.process.wait()
+        if code == -signal.SIGPROF:
+            self.close()
+            return Failed("time_limit", f"more than {self.settings.page_seconds:g} s of CPU time")
+        return Failed("killed" if code == -signal.SIGKILL else "crash", f"the extracting process {self._end()}")
+
+    def _end(self) -> str:
+        """How the child, which is gone, ended, and the last thing it said."""
+        assert self.process
+        code = self.process.wait()
         said = self._said()
         self.close()
-        if code == -signal.SIGPROF:
-            return Failed("time_limit", f"more than {self.settings.page_seconds:g} s of CPU time")
         how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with code {code}"
-        return Failed("crash", f"the extracting process {how}{': ' + said if said else ''}")
+        return f"{how}{': ' + said if said else ''}"
 
     def _said(self) -> str:
         self.messages.seek(0)

@@ -50,7 +50,7 @@ def main(engine_name: str, seconds: float, nesting: int, memory: int) -> None:
             values = json.loads(chunk[position + FRAME.size : start])
             position = start + size
             signal.setitimer(signal.ITIMER_PROF, seconds)
-            answer, text = _extract(engine, chunk[start:position], values["charset"], nesting)
+            answer, text = _extract(engine, chunk[start:position], values["charset"], nesting, memory)
             signal.setitimer(signal.ITIMER_PROF, 0)
             answers.write(frame(answer, text))
             answers.flush()
@@ -61,7 +61,9 @@ def _read_chunk(requests: IO[bytes]) -> bytes:
     return requests.read(CHUNK.unpack(head)[0]) if len(head) == CHUNK.size else b""
 
 
-def _extract(engine: Engine, page: bytes, charset: str | None, nesting: int) -> tuple[dict[str, Any], bytes]:
+def _extract(
+    engine: Engine, page: bytes, charset: str | None, nesting: int, memory: int
+) -> tuple[dict[str, Any], bytes]:
     try:
         depth = too_deep(page, nesting)
         if depth:
@@ -74,7 +76,7 @@ def _extract(engine: Engine, page: bytes, charset: str | None, nesting: int) -> 
         answer = {"charset": decoded.charset, "how": decoded.how, "replaced": decoded.replaced, "title": title[:500]}
         return answer, valid_text(text).encode()
     except MemoryError:
-        return {"reason": "memory_limit", "error": "the extractor needs more memory than a page may"}, b""
+        return {"reason": "memory_limit", "error": f"more than {memory} bytes of address space"}, b""
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # an extension's panic is no Exception

@@ -5,8 +5,20 @@ import signal
 import sys
 import time
 
+seen = []
+hoard = []
+
 
 def hostile(html):
+    seen.append(html)
+    if "HOARD" in html:
+        hoard.append(bytes(400 << 20))
+    if "WORN SEGV" in html and len(seen) > 1:
+        os.kill(os.getpid(), signal.SIGSEGV)
+    if "WORN KILL" in html and len(seen) > 1:
+        os.kill(os.getpid(), signal.SIGKILL)
+    if "OUT OF MEMORY" in html:
+        os.kill(os.getpid(), signal.SIGKILL)
     if "SPIN" in html:
         while True:
             pass

@@ -34,7 +34,7 @@ def pages(*texts):
         ("SEGFAULT", "crash", "SIGSEGV"),
         ("LEAVE", "crash", "ended with code 3: leaving"),
         ("RAISE", "extractor_error", "ValueError: no such page really"),
-        ("GROW", "memory_limit", "memory"),
+        ("GROW", "memory_limit", "more than 1073741824 bytes"),
         ("RECURSE", "extractor_error", "RecursionError"),
     ],
 )
@@ -50,6 +50,18 @@ def test_a_hostile_page_is_a_named_failure_and_the_next_pages_still_come(sandbox
         "text of two",
         "text of three",
     ]
+
+
+@pytest.mark.parametrize("word", ["HOARD", "WORN SEGV", "WORN KILL"])
+def test_no_page_is_blamed_for_what_its_child_went_through_before(sandbox, word):
+    texts = ["one", *(f"{word} {i}" for i in range(4)), "last"]
+    assert [r.text for r in sandbox.extract(pages(*texts))] == [f"text of {text}" for text in texts]
+
+
+def test_a_machine_that_keeps_killing_the_child_ends_the_run_and_quarantines_nothing(sandbox):
+    with pytest.raises(RuntimeError, match=r"out of memory; use fewer workers or .* extract\.page_memory"):
+        sandbox.extract(pages("one", "OUT OF MEMORY", "two"))
+    assert [r.text for r in sandbox.extract(pages("two"))] == ["text of two"]
 
 
 def test_one_child_serves_many_pages_and_what_a_library_prints_does_no_harm(sandbox):
@@ -140,6 +152,6 @@ def _alive(pid):
 def test_an_engine_that_cannot_be_loaded_says_so():
     with (
         Sandbox(QUICK, "no.such.module:engine") as sandbox,
-        pytest.raises(RuntimeError, match="does not start: ModuleNotFoundError: No module named 'no'"),
+        pytest.raises(RuntimeError, match=r"does not start: it ended with code 1: ModuleNotFoundError: .*'no'"),
     ):
         sandbox.extract(pages("one"))
