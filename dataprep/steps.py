@@ -1,19 +1,21 @@
 """The step protocol, and the isolation that keeps one bad document from stopping a run.
 
 A step is ``step(batch) -> batch``: picklable, cheap to construct, its heavy resources loaded lazily once per process
-(``functools.cache`` at module level). Three kinds share the protocol: extractors (bytes → text), editors (change text)
-and signals (add columns named ``family.signal``, change nothing). A step returns the rows it was given, in their order.
+(``functools.cache`` at module level). Two kinds share the protocol: editors, which change text, and signals, which add
+columns named ``family.signal`` and change nothing. A step returns the rows it was given, in their order.
 """
 
 from collections.abc import Sequence
-from typing import Protocol, runtime_checkable
+from typing import Protocol
 
 import pyarrow as pa
 
 from dataprep.parts import Quarantined
 
+# a step that can do nothing with this many documents in a row is broken itself, not they
+BROKEN_STEP_ROWS = 16
 
-@runtime_checkable
+
 class Step(Protocol):
     """``name`` appears in quarantine rows and progress."""
 
@@ -26,10 +28,15 @@ def apply_steps(steps: Sequence[Step], batch: pa.RecordBatch) -> tuple[pa.Record
     """Run ``steps`` over ``batch``; rows that make a step raise are found by bisection and returned as quarantine rows.
 
     Returns the surviving rows in their order. A batch of n rows with one bad row costs about 2 log2(n) further calls.
+    What is the machine's fault (``OSError``, ``MemoryError``, ``ImportError``) is raised as it is; a step that fails
+    for each of ``BROKEN_STEP_ROWS`` or more documents raises ``RuntimeError``: neither says anything about a document.
     """
     bad: list[Quarantined] = []
     for step in steps:
+        before, known = batch.num_rows, len(bad)
         batch = _isolated(step, batch, bad)
+        if before >= BROKEN_STEP_ROWS and batch.num_rows == 0:
+            raise RuntimeError(f"step {step.name} fails for all of {before} documents: {bad[known].error}")
         if batch.num_rows == 0:
             # the columns of the remaining steps are missing, and nothing is left to carry them
             break
@@ -41,6 +48,8 @@ def _isolated(step: Step, batch: pa.RecordBatch, bad: list[Quarantined]) -> pa.R
         return batch
     try:
         result = step(batch)
+    except (OSError, MemoryError, ImportError):
+        raise
     except Exception as error:
         if batch.num_rows == 1:
             bad.append(_row(step, batch, error))

@@ -5,7 +5,7 @@ Decisions:
 - Locally a file is written under a temporary name in the same directory, flushed to disk and renamed. For an
   object store it is written to a local temporary file and uploaded when it is whole: an upload (one PUT, or a multipart
   upload completed at its end) is atomic, a half-written stream is not on every store.
-- Temporary names contain ``.tmp-``; nothing that lists a directory through this module ever sees them.
+- Temporary names contain ``.corpusmill-tmp-``; nothing that lists a directory through this module ever sees them.
 """
 
 import json
@@ -24,7 +24,7 @@ from typing import IO, Any
 import fsspec
 import pyarrow as pa
 
-TEMPORARY = ".tmp-"
+TEMPORARY = ".corpusmill-tmp-"  # nobody else's files are called that
 
 
 @dataclass(frozen=True, order=True)
@@ -47,6 +47,11 @@ def local_path(path: str) -> str:
     return path.removeprefix("file://")
 
 
+def absolute(path: str) -> str:
+    """One spelling for a place: local paths absolute and without ``file://``, others as they are."""
+    return os.path.abspath(local_path(path)) if is_local(path) else path
+
+
 def join(*parts: str) -> str:
     return posixpath.join(*parts)
 
@@ -65,7 +70,7 @@ def open_atomic(path: str) -> Iterator[IO[bytes]]:
         with tempfile.NamedTemporaryFile(prefix="corpusmill-") as handle:
             yield handle
             handle.flush()
-            fs, inner = fsspec.url_to_fs(path)
+            fs, inner = _remote(path)
             fs.put_file(handle.name, inner)
         return
     target = local_path(path)
@@ -99,13 +104,17 @@ def write_json(path: str, value: Any) -> None:
 
 
 def read_json(path: str) -> Any:
-    return json.loads(read_bytes(path))
+    """Raises ``ValueError`` naming the file when it is not JSON."""
+    try:
+        return json.loads(read_bytes(path))
+    except ValueError as error:
+        raise ValueError(f"{path} is damaged: {error}; remove it and run the same command again") from None
 
 
 def exists(path: str) -> bool:
     if is_local(path):
         return os.path.exists(local_path(path))
-    fs, inner = fsspec.url_to_fs(path)
+    fs, inner = _remote(path)
     return fs.exists(inner)
 
 
@@ -117,9 +126,9 @@ def list_files(path: str, suffix: str = "", recursive: bool = False) -> list[Fil
         if os.path.isfile(root):
             stat = os.stat(root)
             return [FileInfo(root, stat.st_size, str(stat.st_mtime_ns))]
-        for folder, folders, names in os.walk(root):
-            if not recursive:
-                folders.clear()
+        seen = {os.path.realpath(root)}
+        for folder, folders, names in os.walk(root, onerror=_refuse_unreadable, followlinks=True):
+            folders[:] = sorted(_once(folder, folders, seen)) if recursive else []
             for name in names:
                 if name.endswith(suffix) and TEMPORARY not in name:
                     full = os.path.join(folder, name)
@@ -129,7 +138,7 @@ def list_files(path: str, suffix: str = "", recursive: bool = False) -> list[Fil
                         continue
                     found.append(FileInfo(full, stat.st_size, str(stat.st_mtime_ns)))
         return sorted(found)
-    fs, inner = fsspec.url_to_fs(path)
+    fs, inner = _remote(path)
     if not fs.exists(inner):
         return []
     listing = fs.find(inner, maxdepth=None if recursive else 1, detail=True)
@@ -145,15 +154,20 @@ def remove_file(path: str) -> None:
     if is_local(path):
         Path(local_path(path)).unlink(missing_ok=True)
         return
-    fs, inner = fsspec.url_to_fs(path)
+    fs, inner = _remote(path)
     if fs.exists(inner):
         fs.rm_file(inner)
 
 
-def sweep(path: str) -> None:
-    """Remove the temporary files that killed writers left under a local directory; only when no writer is at work."""
-    if is_local(path):
-        for found in Path(local_path(path)).rglob(f"*{TEMPORARY}*"):
+def sweep(path: str, recursive: bool = True) -> None:
+    """Remove what killed writers and removers left in a local directory; only when no writer is at work."""
+    if not is_local(path):
+        return
+    root = Path(local_path(path))
+    for found in list(root.rglob(f"*{TEMPORARY}*") if recursive else root.glob(f"*{TEMPORARY}*")):
+        if found.is_dir() and not found.is_symlink():
+            shutil.rmtree(found)
+        else:
             found.unlink(missing_ok=True)
 
 
@@ -166,9 +180,29 @@ def remove_tree(path: str) -> None:
             os.rename(root, doomed)
             shutil.rmtree(doomed)
         return
-    fs, inner = fsspec.url_to_fs(path)
+    fs, inner = _remote(path)
     if fs.exists(inner):
         fs.rm(inner, recursive=True)
+
+
+def _remote(path: str) -> tuple[fsspec.AbstractFileSystem, str]:
+    # other processes write what this one lists: a driver's cached listing would be an old one
+    fs, inner = fsspec.url_to_fs(path, use_listings_cache=False)
+    return fs, inner
+
+
+def _refuse_unreadable(error: OSError) -> None:
+    if not isinstance(error, FileNotFoundError | NotADirectoryError):
+        raise error
+
+
+def _once(folder: str, names: list[str], seen: set[str]) -> Iterator[str]:
+    """The subfolders that were not reached by another way (links may form circles) and are not being removed."""
+    for name in names:
+        real = os.path.realpath(os.path.join(folder, name))
+        if real not in seen and TEMPORARY not in name:
+            seen.add(real)
+            yield name
 
 
 def open_arrow(path: str) -> pa.RecordBatchFileReader:

@@ -3,6 +3,8 @@
 import logging
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,6 +13,7 @@ import yaml
 from rich.console import Console
 from rich.table import Table
 
+from dataprep import storage
 from dataprep.recipe import RecipeError, load_recipe
 
 app = typer.Typer(
@@ -26,6 +29,7 @@ console = Console()
 USAGE_ERROR: type[Exception] = next(c for c in typer.BadParameter.__mro__ if c.__name__ == "ClickException")
 
 PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True}
+PLACES = ("file", "gs", "s3", "abfs", "hdfs")  # what every worker can see; a process's memory is not among them
 RECIPES = (Path(__file__).parents[1] / "recipes", Path(sys.prefix) / "share" / "corpusmill" / "recipes")
 
 RecipeArgument = Annotated[str, typer.Argument(metavar="RECIPE", help="A YAML file, or the name of a bundled recipe.")]
@@ -55,9 +59,14 @@ def _run(
         beam_args = check_beam_options(context.args)
     except (RecipeError, OptionError) as error:
         raise UserError(str(error)) from None
+    if until == "crawl" and not any(source.crawl for source in loaded.sources):
+        raise UserError(f"recipe {loaded.name} has no crawl source; allowed: one with sources.<name>.crawl")
+    out = _place(out)
     if dry_run:
         _dry_run(loaded, out, beam_args, until)
         return
+    if workers is not None and any(argument.startswith("--runner") for argument in beam_args):
+        raise UserError(f"--workers {workers} is for local runs; with --runner use that runner's own options")
     from pipelines import show
     from pipelines.launch import launch, log_directory
     from pipelines.run import Job
@@ -67,7 +76,7 @@ def _run(
             console.print(f"[yellow]note:[/yellow] {warning}", highlight=False, soft_wrap=True)
     job = Job(
         recipe=loaded.model_dump(mode="json"),
-        out=out if "://" in out else os.path.abspath(out),
+        out=out,
         until=until,
         workers=workers,
         logs=log_directory(out),
@@ -94,8 +103,15 @@ def _dry_run(recipe: Any, out: str, beam_args: list[str], until: str) -> None:
     raise typer.Exit(1 if any(finding.problems for finding in findings) else 0)
 
 
+def _place(directory: str) -> str:
+    scheme = directory.partition("://")[0] if "://" in directory else "file"
+    if scheme not in PLACES:
+        raise UserError(f"--out {directory}: allowed are a local directory, {', '.join(f'{p}://…' for p in PLACES)}")
+    return storage.absolute(directory)
+
+
 def _find_recipe(name: str) -> str:
-    if Path(name).exists() or name.endswith((".yaml", ".yml")) or "/" in name:
+    if name.endswith((".yaml", ".yml")) or "/" in name or os.path.isfile(name):
         return name
     for folder in RECIPES:
         if (folder / f"{name}.yaml").exists():
@@ -192,15 +208,13 @@ def recipes(name: Annotated[str | None, typer.Argument(help="Print this recipe."
         raise UserError(f"no recipe {name!r}; allowed: {', '.join(known)}")
 
 
-class _user_errors:  # noqa: N801  (reads as a statement)
+@contextmanager
+def _user_errors() -> Iterator[None]:
     """Turns what a user can mend into one line."""
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, ValueError | FileNotFoundError | NotADirectoryError):
-            raise UserError(str(error)) from None
+    try:
+        yield
+    except ValueError as error:
+        raise UserError(str(error)) from None
 
 
 def main() -> None:
@@ -211,6 +225,10 @@ def main() -> None:
         _refuse(error.format_message())  # type: ignore[attr-defined]
     except UserError as error:
         _refuse(str(error))
+    except (typer.Abort, KeyboardInterrupt):
+        sys.exit(130)
+    except OSError as error:
+        _refuse(f"{error.filename or 'a file'}: {error.strerror or error}")
     else:
         sys.exit(code if isinstance(code, int) else 0)
 

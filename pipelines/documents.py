@@ -43,11 +43,13 @@ class DocumentsStage(Stage):
     libraries = ("resiliparse", "trafilatura", "fastwarc", "brotli", "zstandard")
     upstream = ("crawl",)
     phases = ("extract",)
+    reads_kept_documents = False
 
     def settings(self) -> dict[str, Any]:
         return {
             "extract": self.recipe.extract.model_dump(mode="json"),
-            "sources": {source.name: _files(source).model_dump(mode="json") for source in self.recipe.sources},
+            # a list: their order numbers the splits
+            "sources": [[source.name, _files(source).model_dump(mode="json")] for source in self.recipe.sources],
         }
 
     def inputs(self) -> list[FileInfo]:
@@ -84,7 +86,9 @@ class DocumentsStage(Stage):
 
     def _listing(self, source: Source) -> tuple[list[InputFile], list[str]]:
         if source.files:
-            return list_inputs(source.files, f"sources.{source.name}.files.paths")
+            found, ignored = list_inputs(source.files, f"sources.{source.name}.files.paths")
+            own = storage.absolute(self.out) + "/"  # a run below its own input must not read what it wrote
+            return [file for file in found if not file.path.startswith(own)], ignored
         root = storage.join(self.out, "crawl", source.name)
         return [
             InputFile(file.path[len(root) + 1 :], file.path, file.size, file.version, "warc")

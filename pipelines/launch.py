@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+from dataclasses import asdict
 from queue import Empty, SimpleQueue
 
 from rich.console import Console
@@ -13,7 +14,7 @@ from rich.console import Console
 from dataprep import storage
 from pipelines.local import WORKER_KILLED
 from pipelines.progress import Display
-from pipelines.run import CHAIN, Job, to_json
+from pipelines.run import CHAIN, Job
 
 TICK_SECONDS = 0.5
 
@@ -31,17 +32,18 @@ def log_directory(out: str) -> str:
 
 def launch(job: Job, console: Console) -> tuple[int, Display]:
     """Run ``job`` in a child process and show its progress. Returns the exit code for the shell, and what was seen."""
-    file = os.path.join(job.logs, "job.json")
-    storage.write_json(file, to_json(job))
     titles = {kind.name: kind.title for kind in CHAIN}
     with open(os.path.join(job.logs, "driver.log"), "ab") as log:
         child = subprocess.Popen(
-            [sys.executable, "-m", "pipelines.run", file],
+            [sys.executable, "-m", "pipelines.run"],
+            stdin=subprocess.PIPE,  # kept open: at its end the child leaves
             stdout=subprocess.PIPE,
             stderr=log,
-            stdin=subprocess.DEVNULL,
             text=True,
         )
+    assert child.stdin
+    child.stdin.write(json.dumps(asdict(job)) + "\n")
+    child.stdin.flush()
     with Display(console, job.out, titles) as display:
         try:
             _follow(child, display)

@@ -24,11 +24,12 @@ PULSE_SECONDS = 1.0
 class Receipt:
     """Filled by a task while it runs; ``extra`` takes small JSON values, numbers of which the stage adds up."""
 
-    def __init__(self, directory: str, phase: str, index: int, size: int) -> None:
+    def __init__(self, directory: str, phase: str, index: int, size: int, given: str = "") -> None:
         self.directory = directory
         self.phase = phase
         self.index = index
         self.size = size
+        self.given = given  # hash of what the split was told to do: another plan's receipt does not stand for it
         self.tally = Tally()
         self.extra: dict[str, Any] = {}
         self._quarantined: list[Quarantined] = []
@@ -65,18 +66,24 @@ class Receipt:
             json.dump(counts, handle)
 
     def commit(self, work: Any, partitions: list[int] | None = None) -> dict[str, Any]:
-        """Write the quarantine rows, then the receipt. ``work`` is handed to the next phase as its split's work."""
+        """Write the quarantine rows, then the receipt. ``work`` is handed to the next phase as its split's work.
+
+        ``partitions`` are those that a mapper wrote files for; None says that it wrote none, and so that this receipt
+        cannot stand for its rows.
+        """
         self.tally.check(f"{self.directory} {self.phase} {self.name}")
+        quarantine = storage.join(self.directory, "quarantine", f"{self.phase}-{self.name}.parquet")
         if self._quarantined:
-            with PartWriter(
-                storage.join(self.directory, "quarantine", f"{self.phase}-{self.name}.parquet"), QUARANTINE_SCHEMA
-            ) as part:
+            with PartWriter(quarantine, QUARANTINE_SCHEMA) as part:
                 part.write(quarantine_batch(self._quarantined))
+        else:
+            storage.remove_file(quarantine)  # of a try that was killed before its receipt
         value = {
             "index": self.index,
             "size": self.size,
             "work": work,
-            "partitions": partitions or [],
+            "given": self.given,
+            "partitions": partitions,
             "tally": self.tally.to_json(),
             "extra": self.extra,
             "quarantine_rows": len(self._quarantined),
@@ -109,11 +116,13 @@ def receipt_path(directory: str, phase: str, index: int) -> str:
     return storage.join(directory, "_receipts", phase, f"{index:05d}.json")
 
 
-def read_receipt(directory: str, phase: str, index: int) -> dict[str, Any] | None:
+def read_receipt(directory: str, phase: str, index: int, given: str = "") -> dict[str, Any] | None:
+    """The receipt of a split that was told the same, or None."""
     try:
-        return storage.read_json(receipt_path(directory, phase, index))
+        value = storage.read_json(receipt_path(directory, phase, index))
     except FileNotFoundError:
         return None
+    return value if value["given"] == given else None
 
 
 def read_receipts(directory: str, phase: str) -> list[dict[str, Any]]:

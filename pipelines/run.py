@@ -8,15 +8,18 @@ Decisions:
   receipts, one whose fingerprint changed starts anew.
 """
 
+import fcntl
 import json
 import logging
 import os
 import signal
 import sys
+import threading
 import time
 import traceback
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import Any
 
 import xxhash
@@ -39,6 +42,9 @@ from pipelines.tokens import ShardsStage, TokenizerStage  # noqa: E402
 from pipelines.unique import UniqueStage  # noqa: E402
 
 SMALL_BYTES = 16 << 20  # below this, starting worker processes takes longer than the work
+
+LOCK_SECONDS = 10.0
+INSPECTED = ("documents", "clean", "unique")
 
 CHAIN: tuple[type[Stage], ...] = (
     CrawlStage,
@@ -82,6 +88,7 @@ class Driver:
         print(json.dumps({"event": event, **values}), flush=True)
 
     def run(self) -> None:
+        storage.sweep(self.job.out, recursive=False)
         for kind in CHAIN:
             # on a cluster the engine's own shuffle is the better carrier; here files keep memory flat
             stage = kind(self.recipe, self.job.out, "beam" if self.job.names_runner() else "files")
@@ -96,11 +103,12 @@ class Driver:
         parts = stage.fingerprint_parts()
         wanted = fingerprint(parts)
         manifest = stage.manifest()
-        if manifest and manifest["fingerprint"] == wanted and stage.outputs() == manifest["outputs"]:
+        damaged = stage.missing_output(manifest) if manifest else None
+        if manifest and manifest["fingerprint"] == wanted and not damaged:
             self._clear_working_files(stage)
             self.emit("skip", stage=stage.name)
             return self._not_empty(stage, manifest)
-        self._prepare(stage, wanted, manifest)
+        self._prepare(stage, wanted, manifest, damaged)
         self.emit("start", stage=stage.name)
         stage.execute(lambda phase, build, splits: self.pipeline(stage, phase, build, splits))
         manifest = stage.write_manifest(parts, time.monotonic() - started)
@@ -110,13 +118,14 @@ class Driver:
 
     def _not_empty(self, stage: Stage, manifest: dict[str, Any]) -> dict[str, Any]:
         counts = manifest["counts"]
-        if counts["kept"]:
+        if counts["kept"] or (stage.name == "crawl" and any(source.files for source in self.recipe.sources)):
             return manifest
         went = {reason: documents for reason, (documents, _) in counts["removed"].items()} | counts["quarantined"]
         why = ", ".join(f"{reason} {n}" for reason, n in sorted(went.items(), key=lambda item: -item[1])[:5])
+        hint = f"; see them with: dataprep inspect {self.job.out} --stage {stage.name}"
         raise StageError(
-            f"{stage.name}: no documents are left of {counts['documents_in']} ({why or 'the input is empty'}); "
-            f"see them with: dataprep inspect {self.job.out} --stage {stage.name}"
+            f"{stage.name}: no documents are left of {counts['documents_in']} ({why or 'the input is empty'})"
+            + (hint if stage.name in INSPECTED and counts["documents_in"] else "")
         )
 
     def pipeline(self, stage: Stage, phase: str, build: Build, splits: list[Split]) -> None:
@@ -130,6 +139,10 @@ class Driver:
         pipeline = beam.Pipeline(runner=self._runner(options, splits), options=options)
         build(pipeline | f"{stage.name}: splits" >> beam.Create(dealt).with_output_types(Split))
         pipeline.run().wait_until_finish()
+        done = {receipt["index"] for receipt in stage.receipts(phase)}
+        lost = sorted({split.index for split in splits} - done)
+        if lost:
+            raise StageError(f"{stage.name}/{phase}: splits {lost[:5]} left no receipt; run the same command again")
 
     def _runner(self, options: PipelineOptions, splits: list[Split]) -> PipelineRunner | None:
         if self.runner is not None:
@@ -145,7 +158,7 @@ class Driver:
             return in_process_runner()
         return worker_runner(workers, options, os.path.join(self.job.logs, "workers.log"))
 
-    def _prepare(self, stage: Stage, wanted: str, manifest: dict[str, Any] | None) -> None:
+    def _prepare(self, stage: Stage, wanted: str, manifest: dict[str, Any] | None, damaged: str | None) -> None:
         running = storage.join(stage.directory, RUNNING)
         interrupted = storage.exists(running) and storage.read_json(running)["fingerprint"] == wanted
         if interrupted and not manifest:
@@ -153,9 +166,14 @@ class Driver:
             return
         if storage.list_files(stage.directory, recursive=True):
             if stage.precious:
+                why = (
+                    f"{damaged} is missing or was changed since"
+                    if manifest and manifest["fingerprint"] == wanted
+                    else f"it was made with other settings than this recipe's {stage.name} part"
+                )
                 raise StageError(
-                    f"{stage.directory} was made with other settings than this recipe's {stage.name} part; "
-                    "what it holds is not deleted by itself: move or remove it, or choose another --out"
+                    f"{stage.directory}: {why}; what it holds is not deleted by itself: "
+                    "move or remove it, or choose another --out"
                 )
             storage.remove_tree(stage.directory)
             self.emit("stale", stage=stage.name)
@@ -170,32 +188,52 @@ class Driver:
             storage.remove_file(working)
 
 
-def main(arguments: Sequence[str]) -> int:
-    """The child process: run the job in the file named first; exit 0, or 1 after an ``error`` event."""
+@contextmanager
+def locked(out: str) -> Iterator[None]:
+    """Hold a local run directory for this process; object stores have nothing to hold."""
+    if not storage.is_local(out):
+        yield
+        return
+    os.makedirs(out, exist_ok=True)
+    with open(os.path.join(out, "_lock"), "wb") as handle:
+        end = time.monotonic() + LOCK_SECONDS  # the driver of a command that was just killed is on its way out
+        while True:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > end:
+                    raise StageError(f"another run is at work in {out}; wait for it, or choose another --out") from None
+                time.sleep(0.1)
+        yield
+
+
+def _leave_with_parent() -> None:
+    """The command line holds the other end of standard input: when it is gone, however it went, so is this process."""
+
+    def watch() -> None:
+        sys.stdin.buffer.read()
+        os._exit(143)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def main() -> int:
+    """The child process: run the job that standard input's first line describes; exit 0, or 1 after an ``error``."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    job = Job(**storage.read_json(arguments[0]))
-    driver: Driver | None = None
+    job = Job(**json.loads(sys.stdin.buffer.readline()))
+    _leave_with_parent()
     try:
-        driver = Driver(job)
-        driver.run()
-    except (StageError, RecipeError, ValueError, FileNotFoundError) as error:
-        traceback.print_exc()
-        _emit_error(str(error))
-        return 1
+        with locked(job.out):
+            Driver(job).run()
     except Exception as error:
         traceback.print_exc()
-        _emit_error(last_line(error))
+        expected = isinstance(error, StageError | RecipeError | ValueError | OSError)
+        message = str(error) if expected else last_line(error)
+        print(json.dumps({"event": "error", "message": message}), flush=True)
         return 1
     return 0
 
 
-def _emit_error(message: str) -> None:
-    print(json.dumps({"event": "error", "message": message}), flush=True)
-
-
-def to_json(job: Job) -> dict[str, Any]:
-    return asdict(job)
-
-
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())

@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 import apache_beam as beam
 import pyarrow as pa
+import xxhash
 
 from dataprep import storage
 from pipelines.batches import Split
@@ -62,8 +63,8 @@ def work_directory(directory: str, phase: str) -> str:
 
 
 class _Phase(beam.DoFn):
-    def __init__(self, phase: str, directory: str) -> None:
-        self.phase, self.directory = phase, directory
+    def __init__(self, phase: str, directory: str, function: Callable[..., Any]) -> None:
+        self.phase, self.directory, self.function = phase, directory, function
         self.done = beam.metrics.Metrics.counter("corpusmill", f"{phase}.splits")
 
     def setup(self) -> None:
@@ -71,30 +72,28 @@ class _Phase(beam.DoFn):
         pa.set_cpu_count(1)
         pa.set_io_thread_count(2)
 
+    def receipt(self, split: Split) -> Receipt:
+        return Receipt(self.directory, self.phase, split.index, split.size, _given(split))
+
+    def earlier(self, split: Split) -> dict[str, Any] | None:
+        return read_receipt(self.directory, self.phase, split.index, _given(split))
+
 
 class _RunTask(_Phase):
-    def __init__(self, phase: str, directory: str, task: Task) -> None:
-        super().__init__(phase, directory)
-        self.task = task
-
     def process(self, split: Split) -> Iterable[Split]:
-        value = read_receipt(self.directory, self.phase, split.index)
+        value = self.earlier(split)
         if value is None:
-            receipt = Receipt(self.directory, self.phase, split.index, split.size)
-            value = receipt.commit(self.task(split, receipt))
+            receipt = self.receipt(split)
+            value = receipt.commit(self.function(split, receipt))
             self.done.inc()
         yield next_split(value)
 
 
 class _MapToFiles(_Phase):
-    def __init__(self, phase: str, directory: str, mapper: Mapper) -> None:
-        super().__init__(phase, directory)
-        self.mapper = mapper
-
     def process(self, split: Split) -> Iterable[tuple[int, str]]:
-        value = read_receipt(self.directory, self.phase, split.index)
-        if value is None:
-            receipt = Receipt(self.directory, self.phase, split.index, split.size)
+        value = self.earlier(split)
+        if value is None or value["partitions"] is None:
+            receipt = self.receipt(split)
             value = receipt.commit(None, self._write(split, receipt))
             self.done.inc()
         for partition in value["partitions"]:
@@ -103,7 +102,7 @@ class _MapToFiles(_Phase):
     def _write(self, split: Split, receipt: Receipt) -> list[int]:
         writers: dict[int, pa.ipc.RecordBatchFileWriter] = {}
         with ExitStack() as files:
-            for partition, batch in self.mapper(split, receipt):
+            for partition, batch in self.function(split, receipt):
                 if batch.num_rows == 0:
                     continue
                 if partition not in writers:
@@ -114,43 +113,31 @@ class _MapToFiles(_Phase):
         return sorted(writers)
 
 
-class _ReduceFiles(_Phase):
-    def __init__(self, phase: str, directory: str, reducer: Reducer) -> None:
-        super().__init__(phase, directory)
-        self.reducer = reducer
-
-    def process(self, group: tuple[int, Iterable[str]]) -> Iterable[Split]:
-        partition, names = group
-        paths = (_partition_file(self.directory, self.phase, partition, name) for name in sorted(set(names)))
-        yield _reduce(self, self.reducer, partition, (batch for path in paths for batch in _read(path)))
-
-
 class _MapToRows(_Phase):
-    def __init__(self, phase: str, directory: str, mapper: Mapper) -> None:
-        super().__init__(phase, directory)
-        self.mapper = mapper
-
     def process(self, split: Split) -> Iterable[tuple[int, pa.RecordBatch]]:
-        # the rows live in the engine, so a receipt cannot stand for them: the mapper always runs
-        receipt = Receipt(self.directory, self.phase, split.index, split.size)
-        for partition, batch in self.mapper(split, receipt):
+        # the rows live in the engine, so no receipt can stand for them: the mapper always runs
+        receipt = self.receipt(split)
+        for partition, batch in self.function(split, receipt):
             if batch.num_rows:
                 yield int(partition), batch
-        receipt.commit(None)
+        receipt.commit(None, None)
         self.done.inc()
 
 
-class _ReduceRows(_Phase):
-    def __init__(self, phase: str, directory: str, reducer: Reducer) -> None:
-        super().__init__(phase, directory)
-        self.reducer = reducer
+class _ReduceFiles(_Phase):
+    def process(self, group: tuple[int, Iterable[str]]) -> Iterable[Split]:
+        partition, names = group
+        paths = (_partition_file(self.directory, self.phase, partition, name) for name in sorted(set(names)))
+        yield _reduce(self, partition, (batch for path in paths for batch in _read(path)))
 
+
+class _ReduceRows(_Phase):
     def process(self, group: tuple[int, Iterable[pa.RecordBatch]]) -> Iterable[Split]:
         partition, batches = group
-        yield _reduce(self, self.reducer, partition, iter(batches))
+        yield _reduce(self, partition, iter(batches))
 
 
-def _reduce(phase: _Phase, reducer: Reducer, partition: int, batches: Iterator[pa.RecordBatch]) -> Split:
+def _reduce(phase: _Phase, partition: int, batches: Iterator[pa.RecordBatch]) -> Split:
     name = f"{phase.phase}.reduce"
     value = read_receipt(phase.directory, name, partition)
     if value is None:
@@ -161,9 +148,13 @@ def _reduce(phase: _Phase, reducer: Reducer, partition: int, batches: Iterator[p
                 receipt.size += batch.nbytes
                 yield batch
 
-        value = receipt.commit(reducer(partition, counted(), receipt))
+        value = receipt.commit(phase.function(partition, counted(), receipt))
         phase.done.inc()
     return next_split(value)
+
+
+def _given(split: Split) -> str:
+    return xxhash.xxh3_128_hexdigest(split.work.encode())
 
 
 def _partition_file(directory: str, phase: str, partition: int, split: str) -> str:

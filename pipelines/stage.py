@@ -37,7 +37,15 @@ if TYPE_CHECKING:
 MANIFEST = "_stage.json"
 RUNNING = "_running.json"
 VERSIONS = ("apache-beam", "pyarrow", "numpy", "numba")
-COMMON_CODE = ("dataprep.document", "dataprep.parts", "pipelines.shuffle")
+COMMON_CODE = (
+    "dataprep.document",
+    "dataprep.parts",
+    "dataprep.storage",
+    "dataprep.tally",
+    "pipelines.receipts",
+    "pipelines.shuffle",
+)
+COMMON_LIBRARIES = ("pyarrow",)  # writes the bytes
 
 Build = Callable[[beam.PCollection], beam.PCollection]
 Run = Callable[[str, Build, list[Split]], None]
@@ -53,6 +61,7 @@ class Stage(ABC):
     upstream: ClassVar[tuple[str, ...]] = ()
     phases: ClassVar[tuple[str, ...]]  # receipt folders in order; the last one's tallies are the stage's
     precious: ClassVar[bool] = False
+    reads_kept_documents: ClassVar[bool] = True  # of the first upstream stage: its kept are this one's documents in
 
     def __init__(self, recipe: "Recipe", out: str, kind: Kind = "files") -> None:
         self.recipe = recipe
@@ -105,6 +114,11 @@ class Stage(ABC):
         """The kept parts of an earlier stage, by name."""
         return storage.list_files(storage.join(self.out, name, "kept"), ".parquet")
 
+    def missing_output(self, manifest: dict[str, Any]) -> str | None:
+        """A file that the manifest lists and that is gone or has another size, or None; other files are not ours."""
+        found = self.outputs()
+        return next((name for name, size in manifest["outputs"].items() if found.get(name) != size), None)
+
     def manifest(self) -> dict[str, Any] | None:
         return read_manifest(self.directory)
 
@@ -113,11 +127,12 @@ class Stage(ABC):
         before = {}
         for name in self.upstream:
             earlier = read_manifest(storage.join(self.out, name))
-            before[name] = earlier["fingerprint"] if earlier else None
+            # the whole manifest, timings too: pages fetched again with the same settings are other pages
+            before[name] = fingerprint(earlier) if earlier else None
         return {
             "settings": self.settings(),
             "code": code_fingerprint(*self.code, *COMMON_CODE) if self.code else None,
-            "libraries": {name: version(name) for name in self.libraries},
+            "libraries": {name: version(name) for name in (*self.libraries, *COMMON_LIBRARIES)},
             "inputs": [file.to_json() for file in self.inputs()],
             "upstream": before,
         }
@@ -135,6 +150,7 @@ class Stage(ABC):
     def write_manifest(self, parts: dict[str, Any], seconds: float) -> dict[str, Any]:
         tally, extra = self.finish()
         tally.check(f"stage {self.name}")
+        self._check_nothing_was_lost_between_stages(tally)
         receipts = [receipt for phase in self._receipt_folders() for receipt in self.receipts(phase)]
         value = {
             "stage": self.name,
@@ -155,6 +171,16 @@ class Stage(ABC):
         }
         storage.write_json(storage.join(self.directory, MANIFEST), value)
         return value
+
+    def _check_nothing_was_lost_between_stages(self, tally: Tally) -> None:
+        if not self.reads_kept_documents:
+            return
+        earlier = read_manifest(storage.join(self.out, self.upstream[0]))
+        if earlier and earlier["counts"]["kept"] != tally.documents_in:
+            raise RuntimeError(
+                f"stage {self.name}: {tally.documents_in} documents in, "
+                f"but {self.upstream[0]} kept {earlier['counts']['kept']}"
+            )
 
     def _receipt_folders(self) -> list[str]:
         root = storage.join(self.directory, "_receipts")

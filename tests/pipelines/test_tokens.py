@@ -43,7 +43,8 @@ def write_parts(out, documents, parts):
                 batch = builder.finish()
                 if batch is not None:
                     part.write(batch)
-    storage.write_json(str(out / "unique" / "_stage.json"), {"fingerprint": "unique"})
+    manifest = {"fingerprint": "unique", "counts": {"kept": len(documents)}}
+    storage.write_json(str(out / "unique" / "_stage.json"), manifest)
 
 
 def recipe(**changes):

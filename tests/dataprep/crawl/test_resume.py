@@ -124,7 +124,7 @@ def test_kill_minus_9_loses_at_most_one_segment_and_the_crawl_completes(site: Si
     assert sum(counts.values()) - PAGES <= 10
     rows = [row for log in tmp_path.rglob("*.log") for row in read_log(str(log)) if row["kind"] == "page"]
     assert len(rows) == len({row["url"] for row in rows}) == PAGES
-    assert not [p for p in tmp_path.rglob("*") if ".tmp-" in p.name]
+    assert not [p for p in tmp_path.rglob("*") if ".corpusmill-tmp-" in p.name]
     logged = {p.with_suffix("").name for p in tmp_path.rglob("seg-*.log")}
     assert {p.name.split(".")[0] for p in tmp_path.rglob("seg-*.warc.gz")} <= logged
 
