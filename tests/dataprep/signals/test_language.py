@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
+from pydantic import ValidationError
 
-from dataprep.signals.language import BUILT_IN, Language, model_fingerprint, model_path
+from dataprep.signals.language import BUILT_IN, MAGIC, Language, model_fingerprint, model_path
+from dataprep.signals.settings import LanguageSettings
 
 SENTENCES = {
     "en": "The quick brown fox jumps over the lazy dog, and the dog does not seem to mind at all.",
@@ -58,7 +60,7 @@ def test_another_model_is_used_by_its_path(tmp_path: Path) -> None:
     path.write_bytes(model_path(BUILT_IN).read_bytes())
     assert labels([SENTENCES["fr"]], Language(model=str(path)))[0][0] == "fr"
     assert model_fingerprint(str(path)) == model_fingerprint(BUILT_IN)
-    path.write_bytes(b"another")
+    path.write_bytes(path.read_bytes() + b"another")
     assert model_fingerprint(str(path)) != model_fingerprint(BUILT_IN)
 
 
@@ -66,9 +68,17 @@ def test_a_missing_or_broken_model_is_named(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"nowhere\.bin' is not a file; allowed: lid\.176"):
         model_path("nowhere.bin")
     broken = tmp_path / "broken.bin"
-    broken.write_bytes(b"not a model")
+    broken.write_bytes(MAGIC + b"cut off")
     with pytest.raises(ValueError, match=r"broken\.bin cannot be loaded"):
         labels(["text"], Language(model=str(broken)))
+
+
+def test_a_file_of_another_kind_is_refused_when_the_recipe_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "model.bin"
+    for content in (b"GGUF and so on", b"\xba\x16", b""):
+        path.write_bytes(content)
+        with pytest.raises(ValidationError, match=r"model\.bin' is not a fastText model, .*; allowed: lid\.176"):
+            LanguageSettings(model=str(path))
 
 
 def test_the_built_in_model_needs_neither_a_network_nor_the_package_that_carries_it() -> None:
