@@ -1,7 +1,7 @@
-"""Parquet rows become items, by row group; only the columns that are needed are read.
+"""Parquet rows become items, by row group; only the columns that are needed are read, ``ROWS`` rows at a time.
 
-Locator: the number of the row in its file. Quarantined: ``bad_row`` (null text), ``damaged_archive`` (a row group or
-the whole file cannot be read; one row of quarantine for each).
+Locator: the number of the row in its file. Quarantined: ``bad_row`` (null text), ``damaged_archive`` (the rest of a row
+group, or the whole file, cannot be read; one row of quarantine for each).
 """
 
 from collections.abc import Iterator
@@ -37,22 +37,36 @@ def read_parquet(piece: Piece, source: str, settings: FilesSettings) -> Iterator
         end = file.num_row_groups if piece.end is None else piece.end
         number = sum(file.metadata.row_group(group).num_rows for group in range(piece.start))
         for group in range(piece.start, end):
-            rows = file.metadata.row_group(group).num_rows
-            try:
-                table = file.read_row_group(group, columns=columns)
-            except (pa.ArrowException, OSError) as error:
-                locator = f"{piece.name}#{number}"
-                message = f"row group {group} with {rows} rows: {one_line(error)}"
-                yield Quarantined(source, locator, "read", "damaged_archive", message)
-            else:
-                for batch in table.to_batches(ROWS):
-                    values = [batch.column(name).to_pylist() for name in columns]
-                    for index, row in enumerate(zip(*values, strict=True)):
-                        locator = f"{piece.name}#{number + index}"
-                        yield text_of(dict(zip(columns, row, strict=True)), locator, source, settings, {})
-                    number += batch.num_rows
-                continue
-            number += rows
+            after = number + file.metadata.row_group(group).num_rows
+            batches = file.iter_batches(ROWS, [group], columns)
+            while number < after:
+                try:
+                    batch = next(batches)
+                except (pa.ArrowException, OSError, StopIteration) as error:
+                    message = f"row group {group}, its last {after - number} rows: {one_line(error)}"
+                    yield Quarantined(source, f"{piece.name}#{number}", "read", "damaged_archive", message)
+                    break
+                values = [_values(batch.column(name)) for name in columns]
+                for index, row in enumerate(zip(*values, strict=True)):
+                    locator = f"{piece.name}#{number + index}"
+                    yield text_of(dict(zip(columns, row, strict=True)), locator, source, settings, {})
+                number += batch.num_rows
+            number = after
+
+
+def _values(column: pa.Array) -> list[object]:
+    """As Python values; a date as seconds since 1970, for Python has neither nanoseconds nor years beyond 9999."""
+    if _is_date(column.type):
+        column = column.cast(pa.timestamp("s", getattr(column.type, "tz", None)), safe=False).cast(pa.int64())
+    try:
+        return column.to_pylist()
+    except UnicodeDecodeError:  # Parquet promises UTF-8, and nobody checks it when a file is written
+        values = column.cast(pa.large_binary()).to_pylist()
+        return [value if value is None else value.decode("utf-8", "replace") for value in values]
+
+
+def _is_date(kind: pa.DataType) -> bool:
+    return pa.types.is_timestamp(kind) or pa.types.is_date(kind)
 
 
 def _columns(schema: pa.Schema, piece: Piece, settings: FilesSettings) -> list[str]:
@@ -63,4 +77,13 @@ def _columns(schema: pa.Schema, piece: Piece, settings: FilesSettings) -> list[s
     kind = schema.field(settings.text_column).type
     if not any(check(kind) for check in (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view)):
         raise ValueError(f"text_column: {settings.text_column!r} of {piece.path} is {kind}, expected a string column")
-    return [name for name in dict.fromkeys(wanted.values()) if name in schema.names]
+    # other points and spans of time are no date, url or id, and not all of them have a Python value
+    return [
+        name
+        for name in dict.fromkeys(wanted.values())
+        if name in schema.names
+        and (
+            not pa.types.is_temporal(schema.field(name).type)
+            or (name == settings.date_column and _is_date(schema.field(name).type))
+        )
+    ]

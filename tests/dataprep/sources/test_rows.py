@@ -142,6 +142,55 @@ def test_other_columns_can_be_named(tmp_path):
     assert two.reason == "bad_row"
 
 
+@pytest.mark.parametrize(
+    ("kind", "value", "year"),
+    [
+        (pa.timestamp("ns"), 1_700_000_000_123_456_789, 2023),
+        (pa.timestamp("ns", "Asia/Tokyo"), 1_700_000_000_123_456_789, 2023),
+        (pa.timestamp("us", "No/Where"), 1_700_000_000_123_456, 2023),
+        (pa.timestamp("ms"), 1_700_000_000_123, 2023),
+        (pa.date32(), 19_675, 2023),
+        (pa.timestamp("us"), 2**62, None),
+        (pa.duration("ns"), 7, None),
+        (pa.time64("ns"), 7, None),
+    ],
+)
+def test_no_kind_of_date_column_stops_the_reader(tmp_path, kind, value, year):
+    path = tmp_path / "a.parquet"
+    dates = pa.array([value, None], pa.int32() if kind == pa.date32() else pa.int64()).cast(kind)
+    pq.write_table(pa.table({"text": ["one", "two"], "date": dates, "id": dates}), path)
+    one, two = read(path)
+    assert (one.date and one.date.year, two.date) == (year, None)
+    assert one.metadata == {}
+
+
+def test_invalid_utf8_in_parquet_is_replaced(tmp_path):
+    path = tmp_path / "a.parquet"
+    pq.write_table(pa.table({"text": pa.array([b"caf\xe9", None], pa.binary()).cast(pa.string(), safe=False)}), path)
+    one, two = read(path)
+    assert one.text == "caf\ufffd"
+    assert two.reason == "bad_row"
+
+
+def test_a_damaged_row_group_is_one_quarantine_row_and_the_next_group_is_read(tmp_path):
+    path = tmp_path / "a.parquet"
+    texts = [f"{i} " + "x" * 50 for i in range(9000)]
+    pq.write_table(pa.table({"text": texts}), path, row_group_size=3000, use_dictionary=False, compression="zstd")
+    group = pq.ParquetFile(path).metadata.row_group(1).column(0)
+    data = bytearray(path.read_bytes())
+    middle = group.data_page_offset + group.total_compressed_size // 2
+    data[middle : middle + 64] = bytes(64)
+    path.write_bytes(data)
+    items = read(path)
+    (damage,) = (item for item in items if isinstance(item, Quarantined))
+    read_texts = [item.text for item in items if isinstance(item, Text)]
+    assert damage.reason == "damaged_archive"
+    first = int(damage.locator.partition("#")[2])
+    assert 3000 <= first < 6000
+    assert f"row group 1, its last {6000 - first} rows: " in damage.error
+    assert read_texts == texts[:first] + texts[6000:]
+
+
 @pytest.mark.parametrize("field", ["text_column", "url_column"])
 def test_a_column_that_is_not_there_is_an_error_that_names_it(tmp_path, field):
     path = tmp_path / "a.parquet"
