@@ -33,7 +33,7 @@ def read_parquet(piece: Piece, source: str, settings: FilesSettings) -> Iterator
         except (pa.ArrowException, OSError) as error:
             yield Quarantined(source, f"{piece.name}#0", "read", "damaged_archive", one_line(error))
             return
-        columns = _columns(file.schema_arrow, piece, settings)
+        columns = _columns(file.schema_arrow, piece, source, settings)
         end = file.num_row_groups if piece.end is None else piece.end
         number = sum(file.metadata.row_group(group).num_rows for group in range(piece.start))
         for group in range(piece.start, end):
@@ -69,14 +69,19 @@ def _is_date(kind: pa.DataType) -> bool:
     return pa.types.is_timestamp(kind) or pa.types.is_date(kind)
 
 
-def _columns(schema: pa.Schema, piece: Piece, settings: FilesSettings) -> list[str]:
+def _columns(schema: pa.Schema, piece: Piece, source: str, settings: FilesSettings) -> list[str]:
     wanted = {name: getattr(settings, name) for name in ("text_column", "id_column", "url_column", "date_column")}
     for field, name in wanted.items():
         if name not in schema.names and (field == "text_column" or field in settings.model_fields_set):
-            raise ValueError(f"{field}: {piece.path} has no column {name!r}; it has {', '.join(schema.names)}")
+            raise ValueError(
+                f"sources.{source}.files.{field}: {piece.path} has no column {name!r}; it has {', '.join(schema.names)}"
+            )
     kind = schema.field(settings.text_column).type
     if not any(check(kind) for check in (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view)):
-        raise ValueError(f"text_column: {settings.text_column!r} of {piece.path} is {kind}, expected a string column")
+        raise ValueError(
+            f"sources.{source}.files.text_column: {settings.text_column!r} of {piece.path} is {kind}, "
+            "expected a string column"
+        )
     # other points and spans of time are no date, url or id, and not all of them have a Python value
     return [
         name

@@ -46,6 +46,7 @@ def accounted(out, manifest):
     assert counts["characters_kept"] == sum(len(row["text"]) for row in kept)
     assert sum(documents for documents, _ in counts["removed"].values()) == len(removed)
     assert sum(counts["quarantined"].values()) == len(quarantined)
+    assert all(row["error"].strip() and len(row["error"].splitlines()) == 1 for row in quarantined)
     assert {row["text"] for row in removed} <= {""}
     assert {row["rejected_by"] for row in removed} == set(counts["removed"])
     ids = [row["id"] for row in kept + removed]
@@ -67,7 +68,7 @@ def test_every_file_of_the_shared_data_goes_through_and_counts_add_up(shared_dat
         with tarfile.open(archive) as opened:
             opened.extractall(suites / archive.name.partition(".")[0], filter="data")
     books = tmp_path / "books"
-    for name in ("novels-de", "aozora-shiftjis", "gitenberg"):
+    for name in ("novels-de", "novels-en", "aozora-shiftjis", "gitenberg"):
         with tarfile.open(shared_data / "books" / f"{name}.tar.xz") as opened:
             opened.extractall(books / name, filter="data")
     manifest = run(
@@ -76,14 +77,30 @@ def test_every_file_of_the_shared_data_goes_through_and_counts_add_up(shared_dat
         files("suites", suites, suites / "*" / "*.arc*", suites / "*" / "*.bad", format="warc"),
         files("prose", shared_data / "prose"),
         files("quality", *(shared_data / "quality").glob("*.jsonl.gz")),
-        files("chat", shared_data / "chat" / "*.jsonl*", text_column="chosen"),
+        files("near", *(shared_data / "near-duplicates").glob("*/*.jsonl.gz")),
+        files("chat", shared_data / "chat" / "hh_rlhf_harmless_test.jsonl.gz", text_column="chosen"),
+        files("trees", shared_data / "chat" / "oasst_en_trees.jsonl.gz", text_column="prompt"),
+        files("tasks", shared_data / "chat" / "self_instruct_seed_tasks.jsonl", text_column="instruction"),
+        files("code", shared_data / "decontamination" / "HumanEval.jsonl.gz", text_column="prompt"),
+        files("math", shared_data / "decontamination" / "gsm8k_test.jsonl.gz", text_column="question"),
         files("books", shared_data / "books" / "plain", books),
     )
     kept, removed, quarantined = accounted(tmp_path / "out", manifest)
-    by_source = {name: [row for row in kept if row["source"] == name] for name in ("web", "prose", "quality", "books")}
+    by_source = {name: [row for row in kept if row["source"] == name] for name in manifest["extra"]["ignored_files"]}
     assert len(by_source["prose"]) == 3001  # SOURCE.md is a document too
     assert len(by_source["web"]) > 250
-    assert len(by_source["quality"]) > 100
+    counts = {name: len(by_source[name]) for name in ("quality", "near", "chat", "trees", "tasks", "code", "math")}
+    assert counts == {
+        "quality": 162,
+        "near": 425 + 1108 + 1000,
+        "chat": 1147,
+        "trees": 0,  # a tree is no string
+        "tasks": 175,
+        "code": 164,
+        "math": 1319,
+    }
+    assert sum(row["source"] == "trees" and row["reason"] == "bad_row" for row in quarantined) == 49
+    assert sum("novels-en/" in row["locator"] for row in by_source["books"]) == 6
     assert any("坊っちゃん" in row["text"] or "である" in row["text"] for row in by_source["books"])
     assert any(row["metadata"] and dict(row["metadata"])["charset"] == "cp932" for row in by_source["books"])
     broken = {row["locator"].partition("#")[0].rpartition("/")[2] for row in quarantined if row["source"] == "suites"}

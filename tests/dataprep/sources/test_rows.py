@@ -93,6 +93,32 @@ def test_bad_lines_are_quarantined_and_the_next_are_read(tmp_path):
     assert items[-1].text == "good"
 
 
+@pytest.mark.parametrize(("rows", "shown"), [(1, 1), (999, 999), (5000, 1000)])
+@pytest.mark.parametrize("name", ["a.jsonl", "a.jsonl.gz"])
+def test_a_file_whose_rows_never_have_the_text_column_is_an_error_that_shows_what_they_have(
+    tmp_path, name, rows, shown
+):
+    data = b"{broken\n" + lines({"title": "t", "body": "x" * 900} for _ in range(rows))
+    (tmp_path / name).write_bytes(gzip.compress(data, 1) if name.endswith("gz") else data)
+    with pytest.raises(ValueError, match="text_column") as error:
+        read(tmp_path / name)
+    assert str(error.value) == (
+        f"sources.s.files.text_column: 'text' is in none of the first {shown} rows of {tmp_path / name}; "
+        "they have title, body"
+    )
+
+
+@pytest.mark.parametrize("present", [0, 999])
+def test_rows_without_text_are_quarantined_where_any_of_the_first_thousand_has_it(tmp_path, present):
+    rows = [{"title": "t" * 900} for _ in range(6000)]
+    rows[present] = {"text": "here"}
+    (tmp_path / "a.jsonl").write_bytes(lines(rows))
+    assert len(plan(list_inputs(FilesSettings(paths=(str(tmp_path),)))[0])) > 1
+    items = read(tmp_path / "a.jsonl")
+    assert [index for index, item in enumerate(items) if isinstance(item, Text)] == [present]
+    assert {item.reason for item in items if isinstance(item, Quarantined)} == {"bad_row"}
+
+
 def test_invalid_utf8_surrogates_and_nul_never_get_through(tmp_path):
     path = tmp_path / "a.jsonl"
     path.write_bytes(b'{"text": "caf\xe9 \\ud800 \\u0000 \\ud83d\\ude00"}\n')
@@ -195,9 +221,13 @@ def test_a_damaged_row_group_is_one_quarantine_row_and_the_next_group_is_read(tm
 def test_a_column_that_is_not_there_is_an_error_that_names_it(tmp_path, field):
     path = tmp_path / "a.parquet"
     pq.write_table(table(ROWS), path)
-    with pytest.raises(ValueError, match=rf"{field}: .*a\.parquet has no column 'nope'; it has text, id, url, date"):
+    with pytest.raises(
+        ValueError, match=rf"sources\.s\.files\.{field}: .*a\.parquet has no column 'nope'; it has text, id, url, date"
+    ):
         read(path, **{field: "nope"})
-    with pytest.raises(ValueError, match=r"text_column: 'id' of .* is int64, expected a string column"):
+    with pytest.raises(
+        ValueError, match=r"sources\.s\.files\.text_column: 'id' of .* is int64, expected a string column"
+    ):
         read(path, text_column="id")
 
 
