@@ -3,8 +3,9 @@
 import argparse
 import difflib
 from collections.abc import Sequence
+from importlib import import_module
 
-from apache_beam.options.pipeline_options import PipelineOptions
+from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
 
 
 class OptionError(ValueError):
@@ -12,7 +13,7 @@ class OptionError(ValueError):
 
 
 def check_beam_options(arguments: Sequence[str]) -> list[str]:
-    """Return ``arguments`` as they are if Beam's options parser knows each of them; raise ``OptionError`` otherwise."""
+    """Return ``arguments`` if Beam knows each of them and the runner they name; raise ``OptionError`` otherwise."""
     parser = _Parser(add_help=False, allow_abbrev=False)
     for options in PipelineOptions.__subclasses__():
         options._add_argparse_args(parser)
@@ -26,7 +27,31 @@ def check_beam_options(arguments: Sequence[str]) -> list[str]:
             f"; did you mean {close[0]}?" if close else "; allowed: this command's --help, and Beam's pipeline options"
         )
         raise OptionError(f"unknown option or argument {name!r}{hint}")
-    return [argument for argument in arguments if argument != "--"]
+    accepted = [argument for argument in arguments if argument != "--"]
+    named_runner(accepted)
+    return accepted
+
+
+def named_runner(beam_args: Sequence[str]) -> str | None:
+    """The runner that the options name, as Beam spells it or a dotted class path; None when they name none.
+
+    Raises ``OptionError`` when Beam could not make that runner.
+    """
+    name: str | None = PipelineOptions(list(beam_args)).view_as(StandardOptions).runner
+    if name is None:
+        return None
+    known = {runner.lower(): runner for runner in StandardOptions.KNOWN_RUNNER_NAMES}
+    short = name.lower()
+    if short in known or f"{short}runner" in known:  # Beam takes "dataflow" too
+        return known.get(short) or known[f"{short}runner"]
+    module, _, attribute = name.rpartition(".")
+    try:
+        getattr(import_module(module), attribute)
+    except (ImportError, AttributeError, ValueError):
+        allowed = ", ".join(StandardOptions.KNOWN_RUNNER_NAMES)
+        message = f"--runner {name!r} is not a runner; allowed: {allowed}, or the dotted path of a class to import"
+        raise OptionError(message) from None
+    return name
 
 
 OURS = ("--out", "--workers", "--set", "--dry-run")

@@ -27,47 +27,102 @@ from google.protobuf.wrappers_pb2 import BytesValue
 
 from dataprep.recipe import Recipe
 from pipelines.batches import RecordBatchCoder, Split, SplitCoder
-from pipelines.local import in_process_runner
+from pipelines.local import in_process_runner, last_line
+from pipelines.options import named_runner
 from pipelines.run import CHAIN
 from pipelines.stage import Build, Stage
 
 DISTRIBUTION = "corpusmill"
 CHECK_SPLITS = "splits"
-DATAFLOW_NEEDS = ("--project", "--region", "--temp_location")
+OPTIONS = "options"  # the finding that is about no stage
+PROJECT = re.compile(r"([a-z0-9.-]+:)?[a-z][a-z0-9-]{4,28}[a-z0-9]")
+BUCKET_PATH = re.compile(r"gs://[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]/.*")
+DATAFLOW_NEEDS = {
+    "project": (PROJECT, "a project's id, 6 to 30 of a-z, 0-9 and -"),
+    "region": (re.compile(r"[a-z]+(-[a-z]+)+[0-9]+"), "a region as us-central1"),
+    "temp_location": (BUCKET_PATH, "gs://BUCKET/…, the bucket at least 3 of a-z, 0-9, -, _ and ."),
+}
+CODE_DELIVERY = {
+    "sdk_container_image": "--sdk_container_image",
+    "setup_file": "--setup_file",
+    "requirements_file": "--requirements_file",
+    "extra_packages": "--extra_package",
+}
 
 
 @dataclass
 class Finding:
-    """What a stage's job graphs consist of, and what would go wrong elsewhere."""
+    """What a stage's job graphs consist of, and what would go wrong elsewhere; each problem and note is one line."""
 
     stage: str
     transforms: int = 0
     coders: int = 0
     packages: set[str] = field(default_factory=set)
     problems: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
 
 def check_chain(recipe: Recipe, out: str, beam_args: list[str], until: str) -> list[Finding]:
-    """Check every stage of ``recipe`` up to ``until``; the options' own gaps are reported with the first stage."""
-    findings = []
-    for kind in CHAIN:
-        stage = kind(recipe, out)
-        if stage.needed():
-            findings.append(check_stage(stage))
-        if kind.name == until:
-            break
-    findings[0].problems += check_options(beam_args, out)
+    """Check the graphs that a run up to ``until`` would run, a finding a stage, after one of the options if need be."""
+    runner = named_runner(beam_args)
+    last = next(number for number, kind in enumerate(CHAIN) if kind.name == until)
+    stages = [kind(recipe, out, "beam" if runner else "files") for kind in CHAIN[: last + 1]]
+    stages = [stage for stage in stages if stage.needed()]
+    findings = [check_stage(stage) for stage in stages]
+    if runner and runner.endswith("DataflowRunner"):
+        options = Finding(OPTIONS, problems=check_dataflow_options(beam_args, out))
+        if not options.problems:
+            _dry_run_by_beam(stages, beam_args, options)
+        findings.insert(0, options)
     return findings
 
 
-def check_options(beam_args: list[str], out: str) -> list[str]:
+def check_dataflow_options(beam_args: list[str], out: str) -> list[str]:
+    """What of Dataflow's required options is missing or malformed, a line each. Uses no network."""
     options = PipelineOptions(beam_args).get_all_options()
-    if options.get("runner") != "DataflowRunner":
-        return []
-    problems = [f"Dataflow needs {name}" for name in DATAFLOW_NEEDS if not options.get(name[2:])]
+    problems = []
+    for name, (pattern, allowed) in DATAFLOW_NEEDS.items():
+        value = options[name]
+        if not value:
+            problems.append(f"Dataflow needs --{name}: {allowed}")
+        elif not pattern.fullmatch(value):
+            problems.append(f"--{name} {value!r} is not what Dataflow takes; allowed: {allowed}")
+    if not any(options[name] for name in CODE_DELIVERY):
+        problems.append(
+            f"Dataflow's workers need {DISTRIBUTION} and its packages: give one of {', '.join(CODE_DELIVERY.values())}"
+        )
     if not out.startswith("gs://"):
         problems.append(f"--out {out}: Dataflow's workers cannot see it; allowed: gs://…")
     return problems
+
+
+def _dry_run_by_beam(stages: list[Stage], beam_args: list[str], finding: Finding) -> None:
+    """Let Beam's Dataflow runner translate every graph into the job it would submit.
+
+    Only with options that ``check_dataflow_options`` passed: for a malformed bucket Beam asks the network for another.
+    Of the rest only what the job description needs is handed on: some options download or build packages.
+    """
+    try:
+        from apache_beam.runners.dataflow.internal import apiclient  # noqa: F401  (what the runner needs to import)
+    except ImportError:
+        finding.notes.append(f"Beam's own dry run for Dataflow is left out: it needs '{DISTRIBUTION}[gcp]'")
+        return
+    given = PipelineOptions(beam_args).get_all_options()
+    flags = [f"--{name}={given[name]}" for name in DATAFLOW_NEEDS]
+    flags += ["--runner=DataflowRunner", "--dry_run=True", "--sdk_location=container"]
+    flags += ["--experiments=disable_logging_submission_environment"]  # would run pip
+    if given["sdk_container_image"]:
+        flags.append(f"--sdk_container_image={given['sdk_container_image']}")
+    for stage in stages:
+        for phase, build in stage.graphs():
+            try:
+                pipeline = beam.Pipeline(options=PipelineOptions(flags))
+                _start(pipeline, build)
+                pipeline.run()
+            except Exception as error:
+                finding.problems.append(f"{stage.name}/{phase}: Dataflow's runner refuses: {last_line(error)}")
+    if not finding.problems:
+        finding.notes.append("Beam's own dry run for Dataflow translated every graph")
 
 
 def check_stage(stage: Stage) -> Finding:
@@ -80,10 +135,14 @@ def check_stage(stage: Stage) -> Finding:
     return finding
 
 
-def _check_graph(where: str, build: Build, finding: Finding) -> None:
-    pipeline = beam.Pipeline(runner=in_process_runner(), options=PipelineOptions([]))
+def _start(pipeline: beam.Pipeline, build: Build) -> None:
     splits = [Split.of(0, 0, {}), Split.of(1, 0, {})]
     build(pipeline | CHECK_SPLITS >> beam.Create(splits).with_output_types(Split))
+
+
+def _check_graph(where: str, build: Build, finding: Finding) -> None:
+    pipeline = beam.Pipeline(runner=in_process_runner(), options=PipelineOptions([]))
+    _start(pipeline, build)
     for label, kind in _edges(pipeline):
         if kind in (typehints.Any, Any, None):
             finding.problems.append(f"{where}: the edge out of {label!r} has no type, so Beam would pickle it")

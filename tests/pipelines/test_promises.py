@@ -1,6 +1,5 @@
 """The README's promises: same bytes everywhere, nothing done twice, any death survived, counts that add up."""
 
-import copy
 import os
 import random
 import signal
@@ -241,32 +240,3 @@ def test_a_mistake_in_a_recipe_is_one_line_with_field_value_and_what_is_allowed(
 
 def test_an_unknown_option_is_one_line_with_a_hint(corpus, tmp_path):
     one_line(run_cli(tmp_path, recipe(corpus), "--temp_locatoin", "x"), "--temp_locatoin", "--temp_location")
-
-
-def test_the_job_graph_can_leave_this_machine(corpus, tmp_path):
-    result = run_cli(tmp_path, recipe(corpus), "--dry-run")
-    assert result.returncode == 0, result.stdout + result.stderr
-    assert not (tmp_path / "out").exists()
-    for stage in STAGES:
-        assert stage in result.stdout
-
-
-def test_what_could_not_leave_this_machine_is_found(corpus, tmp_path):
-    from dataprep.recipe import parse_recipe
-    from pipelines.portability import check_stage
-    from pipelines.shuffle import Each
-
-    class Leaky(CHAIN[2]):
-        def build(self, splits):
-            return splits | Each("clean", self.directory, lambda split, receipt: None)
-
-    finding = check_stage(Leaky(parse_recipe(copy.deepcopy(recipe(corpus))), str(tmp_path)))
-    assert any("cannot be staged" in problem for problem in finding.problems)
-    assert any("has no type" in problem for problem in check_stage(_untyped(corpus, tmp_path)).problems)
-
-
-def _untyped(corpus, tmp_path):
-    from dataprep.recipe import parse_recipe
-    from tests.pipelines.untyped import Untyped
-
-    return Untyped(parse_recipe(recipe(corpus)), str(tmp_path))

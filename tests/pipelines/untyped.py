@@ -1,4 +1,4 @@
-"""A stage with an edge that has no type, for the test of the check that finds it."""
+"""Stages with an edge that has no type, for the tests of the check that finds it."""
 
 import copy
 
@@ -20,3 +20,10 @@ class Same(beam.DoFn):
 class Untyped(CHAIN[2]):
     def build(self, splits):
         return super().build(splits | Loose())
+
+
+class UntypedOnAnEngine(CHAIN[2]):
+    """Typed as long as files carry the rows."""
+
+    def build(self, splits):
+        return super().build(splits | Loose() if self.kind == "beam" else splits)
