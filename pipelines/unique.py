@@ -15,7 +15,6 @@ import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from itertools import count
 from typing import Any, ClassVar
 
 import apache_beam as beam
@@ -104,13 +103,14 @@ class UniqueStage(Stage):
         if len(edges) < 2:
             return edges
         partitions = self._partitions(2 * 16 * sum(split.load()["edges"] for split in edges))
-        for first in count(0, ROUNDS):
+        first = 0
+        while True:
             run(f"large-{first:02d}", partial(self.build_rounds, first=first, partitions=partitions), edges)
             last = f"{first + ROUNDS - 1:02d}"
             edges = self._edges(f"small-{last}")
             if not any(r["extra"]["changed"] for k in ("large", "small") for r in self.receipts(f"{k}-{last}.reduce")):
                 return edges
-        raise AssertionError
+            first += ROUNDS
 
     def _edges(self, phase: str) -> list[Split]:
         outputs = [next_split(receipt) for receipt in self.receipts(f"{phase}.reduce")]
@@ -155,26 +155,34 @@ class UniqueStage(Stage):
         tally, extra = super().finish()
         bands, band_rows = self.recipe.deduplicate.shape()
         judged = [receipt["work"] for receipt in self.receipts("judge.reduce")]
-        largest = sorted((c for work in judged for c in work["largest"]), key=lambda c: (-c["size"], c["kept"]))
+        found, written = sum(work["removed"] for work in judged), sum(n for n, _ in tally.removed.values())
+        if found != written:
+            raise RuntimeError(f"stage unique: {found} documents were judged to be copies, {written} were removed")
+        clusters = [cluster for work in judged for cluster in work["largest"]]
+        largest = sorted(clusters, key=lambda c: (-c["size"], c["kept"]))[:LARGEST]
+        names = self._names({member for cluster in largest for member in cluster["members"]})
         return tally, extra | {
             "bands": bands,
             "rows": band_rows,
             "short_documents": sum(receipt["extra"]["short_documents"] for receipt in self.receipts("sign")),
             "components": sum(work["components"] for work in judged),
             "documents_in_components": sum(work["members"] for work in judged),
-            "largest_clusters": [self._with_urls(cluster) for cluster in largest[:LARGEST]],
+            "largest_clusters": [c | {"members": [names[member] for member in c["members"]]} for c in largest],
         }
 
-    def _with_urls(self, cluster: dict[str, Any]) -> dict[str, Any]:
-        """A cluster with the URLs, or else the locators, of its sample members instead of their references."""
+    def _names(self, references: set[int]) -> dict[int, str]:
+        """The URL, or else the locator, of each document referred to; each part is read once."""
         parts = self.upstream_parts("clean")
-        members = np.array(cluster["members"], np.uint64)
-        names = []
-        for part, row in zip(rows.part_of(members).tolist(), rows.row_of(members).tolist(), strict=True):
+        documents = np.array(sorted(references), np.uint64)
+        part_of = rows.part_of(documents)
+        names: dict[int, str] = {}
+        for part in np.unique(part_of).tolist():
+            here = documents[part_of == part]
             with storage.open_read(parts[part].path) as handle:
-                found = pq.read_table(handle, columns=["url", "locator"]).slice(row, 1).to_pylist()[0]
-            names.append(found["url"] or found["locator"])
-        return {**cluster, "members": names}
+                table = pq.read_table(handle, columns=["url", "locator"]).take(rows.row_of(here))
+            urls, locators = table["url"].to_pylist(), table["locator"].to_pylist()
+            names |= {one: url or locator for one, url, locator in zip(here.tolist(), urls, locators, strict=True)}
+        return names
 
 
 def group_width(parts: int) -> int:
@@ -305,11 +313,13 @@ class JudgeComponents:
         labels, documents, members = rows.read_members(batches)
         verdicts = judge(labels, members, self.settings)
         path = work_file(self.directory, "judge", partition)
-        rows.write_rows(path, rows.removal_rows(verdicts, documents, members))
+        removals = rows.removal_rows(verdicts, documents, members)
+        rows.write_rows(path, removals)
         return {
             "path": path,
             "components": len(verdicts.starts) - 1,
             "members": len(documents),
+            "removed": removals.num_rows,
             "largest": rows.largest_components(verdicts, documents, members, LARGEST, SAMPLES),
         }
 

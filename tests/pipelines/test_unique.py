@@ -236,6 +236,16 @@ def test_worker_processes_give_the_same_bytes(tmp_path, expected, workers):
     assert directory(tmp_path) == expected["bytes"]
 
 
+def test_verdicts_that_were_lost_fail_the_stage(tmp_path):
+    write_corpus(tmp_path, corpus(), 5)
+    run_stage(tmp_path)
+    verdicts = storage.list_files(f"{tmp_path}/unique/_work/verdicts", ".arrow")
+    for file in [verdicts[0], *storage.list_files(f"{tmp_path}/unique/_receipts/write", ".json")]:
+        storage.remove_file(file.path)
+    with pytest.raises(RuntimeError, match=r"stage unique: \d+ documents were judged to be copies, \d+ were removed"):
+        run_stage(tmp_path)
+
+
 @pytest.mark.parametrize("parts", [1, 3, 9])
 def test_survivors_do_not_depend_on_the_order_or_number_of_files(tmp_path, expected, parts):
     documents = corpus()
