@@ -10,6 +10,7 @@ decode       content decoding with a cap, type by first bytes
 fetch        one HTTP request under every limit
 warc         responses and requests as WARC/1.1 records
 segments     what a shard has fetched, committed piece by piece
+trouble      hosts that cannot be reached
 turns        one request at a time for each host and address
 gate         robots.txt of each origin, asked before every page
 shard        the fetching of one shard of one round

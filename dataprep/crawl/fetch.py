@@ -130,6 +130,8 @@ class Fetcher:
                 sock_read=self._settings.first_byte_timeout,
             ),
         )
+        # aiohttp would ask a second time, at once, when a connection is closed without an answer
+        self._session._retry_connection = False
         return self
 
     async def __aexit__(

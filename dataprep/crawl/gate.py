@@ -21,7 +21,7 @@ class Gate:
         self._turns = turns
         self._segments = segments
         self._known = known
-        self._tries: Counter[str] = Counter()
+        self.tries: Counter[str] = Counter()  # in vain, of each origin in this round
 
     async def robots(self, host: Host, origin: str) -> Robots:
         """What holds for ``origin`` now; its delay becomes the host's.
@@ -33,14 +33,14 @@ class Gate:
             robots = self._known.get(origin)
             if robots is not None and robots.expires > self._turns.now():
                 break
-            if self._tries[origin] >= TRIES:
+            if self.tries[origin] >= TRIES:
                 raise HostClosedError
-            if self._tries[origin]:
+            if self.tries[origin]:
                 await self._turns.wait(max(host.patience.ready, self._turns.now() + RETRY_SECONDS))
-            self._tries[origin] += 1
+            self.tries[origin] += 1
             robots = self._known[origin] = await self._fetch(host, origin, robots)
             if robots.outcome != "unreachable":
-                self._tries[origin] = 0
+                self.tries[origin] = 0
                 break
         host.patience.robots_delay = robots.delay
         host.patience.ready = max(host.patience.ready, (host.last_end or 0.0) + (robots.delay or 0.0))
@@ -97,6 +97,7 @@ class Gate:
                 "unreachable_since": robots.unreachable_since,
                 "ready": host.patience.ready,
                 "penalty": host.patience.penalty,
+                "failures": host.patience.failures,
                 "final": True,
             }
         )

@@ -7,10 +7,12 @@ Decisions:
 - 429 and 503 stop the host until ``Retry-After`` (at most 24 h), else for delay × 2ⁿ (at most 1 h); a success halves
   the penalty, it does not clear it. Errors can only slow us down.
 - Five failures in a row (three of TLS) and the host is left alone for the round; a failed lookup does so at once.
+  The count lasts over rounds: a host that was left alone is asked once, and again only if it answers.
 """
 
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
+from typing import NamedTuple
 
 RESPONSE_FACTOR = 5.0
 RESPONSE_CAP = 30.0
@@ -34,6 +36,19 @@ def retry_after(value: str | None, now: float) -> float | None:
         return None
 
 
+def is_exhausted(failures: int, kind: str) -> bool:
+    """Whether a host is to be left alone for the round, after ``failures`` in a row, the last of ``kind``."""
+    return failures >= FAILURES.get(kind, OTHER_FAILURES)
+
+
+class Known(NamedTuple):
+    """What earlier rounds know about a host; see ``Patience``."""
+
+    ready: float = 0.0
+    penalty: int = 0
+    failures: int = 0
+
+
 @dataclass
 class Patience:
     """What is known about one host's wishes. ``ready`` is the Unix time from which it may be asked again."""
@@ -43,7 +58,7 @@ class Patience:
     robots_delay: float | None = None
     ready: float = 0.0
     penalty: int = 0  # n of delay × 2ⁿ
-    failures: int = 0  # in a row
+    failures: int = 0  # in a row, over rounds
 
     def gap(self, response_time: float) -> float:
         """Seconds to wait after an ordinary response that took ``response_time`` seconds."""
@@ -72,7 +87,3 @@ class Patience:
         """A request ended at ``now`` without an answer."""
         self.failures += 1
         self.ready = now + self.gap(response_time)
-
-    def exhausted(self, kind: str) -> bool:
-        """Whether the host is to be left alone for the round, after a failure of ``kind``."""
-        return self.failures >= FAILURES.get(kind, OTHER_FAILURES)

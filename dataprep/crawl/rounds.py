@@ -6,7 +6,7 @@ Under ``OUT/crawl/<source>/round=NNNN`` (fetch, nonok and robots are described i
     frontier/shard=NNN.parquet   what the round asks for
     links/shard=NNN.parquet      what the pages link to, each URL once, by the shard that found it
     state/shard=NNN.parquet      every known URL after the round
-    hosts/shard=NNN.parquet      when a host may be asked again, its back-off, the delay it asks for
+    hosts/shard=NNN.parquet      when a host may be asked again, its back-off, failures, delay
     hosts/robots-NNN.parquet     robots.txt of each origin as decided
     _round.json                  counts; written last: a round without it is not over
 """
@@ -25,6 +25,7 @@ from dataprep.crawl.fetch import Resolve, identity, system_resolve
 from dataprep.crawl.frontier import LINKS, STATE, known_ids, link_batch, merge, select
 from dataprep.crawl.gate import robots_of
 from dataprep.crawl.harvest import harvest
+from dataprep.crawl.politeness import Known
 from dataprep.crawl.robots import Robots
 from dataprep.crawl.scope import Scope
 from dataprep.crawl.segments import LogRow, Segments, read_log, shard_logs
@@ -37,6 +38,7 @@ HOSTS = pa.schema(
         pa.field("host", pa.string(), nullable=False),
         pa.field("ready", pa.float64(), nullable=False),
         pa.field("penalty", pa.int32(), nullable=False),
+        pa.field("failures", pa.int32(), nullable=False),
         pa.field("delay", pa.float64()),
         pa.field("address", pa.string()),
     ]
@@ -169,8 +171,8 @@ def crawl_piece(
         memory = recall(crawl, round_number, piece.shard)
         for other in before:
             for host, ready in other.readiness().items():
-                known, penalty = memory.hosts.get(host, (0.0, 0))
-                memory.hosts[host] = max(known, ready), penalty
+                known = memory.hosts.get(host, Known())
+                memory.hosts[host] = known._replace(ready=max(known.ready, ready))
         shard = ShardCrawl(crawl.settings, targets, piece.allowance, memory, segments, piece.crowded, resolve, progress)
         summary = asyncio.run(shard.run())
     links = link_batch(harvest(crawl.path, round_number, piece.shard, crawl.settings), crawl.settings)
@@ -199,7 +201,7 @@ def recall(crawl: CrawlDirectory, round_number: int, shard: int) -> Memory:
     robots = crawl.table(round_number - 1, "hosts", shard, ROBOTS, "robots-").to_pylist()
     state = crawl.states(-1)[shard] if round_number == 0 else crawl.table(round_number - 1, "state", shard, STATE)
     return Memory(
-        {row["host"]: (row["ready"], row["penalty"]) for row in hosts},
+        {row["host"]: Known(row["ready"], row["penalty"], row["failures"]) for row in hosts},
         {row.pop("origin"): Robots(**row) for row in robots},
         known_ids(state),
     )
@@ -242,7 +244,7 @@ def _write_hosts(crawl: CrawlDirectory, round_number: int, shard: int, log: list
     }
     for row in log:
         host = hosts.setdefault(host_of(row["url"]), {"host": host_of(row["url"]), "delay": None})
-        host["ready"], host["penalty"] = row["ready"], row["penalty"]
+        host["ready"], host["penalty"], host["failures"] = row["ready"], row["penalty"], row["failures"]
         if row["kind"] == "page" and row.get("address"):  # a robots.txt may have come from another host
             host["address"] = row["address"]
         if row["kind"] == "robots":

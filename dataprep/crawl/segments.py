@@ -50,6 +50,7 @@ class LogRow(TypedDict, total=False):
     elapsed: float  # seconds to the end of the response
     ready: float  # Unix time from which the host may be asked again
     penalty: int  # back-off steps of the host
+    failures: int  # of the host, in a row
     address: str | None
     media_type: str  # header
     identified: str  # by the first 1,024 bytes

@@ -16,11 +16,12 @@ import numpy as np
 from dataprep.crawl.fetch import Fetched, FetchError, Resolve, system_resolve
 from dataprep.crawl.frontier import MAX_TRIES, UNASKED, is_known
 from dataprep.crawl.gate import Gate, exchange_row, robots_of
-from dataprep.crawl.politeness import SLOW_DOWN
+from dataprep.crawl.politeness import SLOW_DOWN, Known
 from dataprep.crawl.robots import Robots
 from dataprep.crawl.scope import Scope
 from dataprep.crawl.segments import LogRow, Segments
 from dataprep.crawl.settings import CrawlSettings
+from dataprep.crawl.trouble import NO_ANSWER, closes
 from dataprep.crawl.turns import Host, HostClosedError, RoundOverError, Turns
 from dataprep.crawl.urls import host_of, normalise, origin_of, registered_domain, url_id
 
@@ -46,14 +47,15 @@ class Queue:
 
     host: Host
     left: int
+    closed: bool = False  # for the rest of the round
     targets: deque[Target] = field(default_factory=deque)
 
 
 @dataclass
 class Memory:
-    """What earlier rounds know about this shard: ``hosts`` name → (ready, penalty), robots by origin, sorted ids."""
+    """What earlier rounds know about this shard: hosts by name, robots by origin, sorted ids."""
 
-    hosts: dict[str, tuple[float, int]] = field(default_factory=dict)
+    hosts: dict[str, Known] = field(default_factory=dict)
     robots: dict[str, Robots] = field(default_factory=dict)
     known: np.ndarray = field(default_factory=lambda: np.empty(0, dtype="S16"))
 
@@ -121,14 +123,18 @@ class ShardCrawl:
             host = self._turns.host(host_of(row["url"]))
             host.patience.ready = max(host.patience.ready, row["ready"])
             host.patience.penalty = row["penalty"]
+            host.patience.failures = row["failures"]
             if row["kind"] == "robots":
-                self._robots[origin_of(row["url"])] = robots_of(row)
+                origin = origin_of(row["url"])
+                self._robots[origin] = robots_of(row)
+                self._gate.tries[origin] = self._gate.tries[origin] + 1 if row["outcome"] == "unreachable" else 0
                 continue
             last[row["url"]] = row
             tries[row["url"]] += 1
             self._outcomes[row["url"]] = row["outcome"]
             self._pages += row["outcome"] == "ok"
             queue = self._queues[host.name]
+            queue.closed = closes(row)
             if row["outcome"] not in UNASKED:
                 self._spend(queue)
             if "location" in row:
@@ -147,7 +153,8 @@ class ShardCrawl:
             try:
                 async with asyncio.TaskGroup() as group:
                     for queue in self._queues.values():
-                        group.create_task(self._drain(queue))
+                        if not queue.closed:
+                            group.create_task(self._drain(queue))
             finally:
                 clock.cancel()
         return self._summarise()
@@ -205,7 +212,7 @@ class ShardCrawl:
             self._segments.store("fetch" if row["outcome"] == "ok" else "nonok", exchange, row)
         self._log(queue, target, row)
         self._follow(queue, row)
-        if status >= 500 and queue.host.patience.exhausted("server"):
+        if closes(row):
             raise HostClosedError
 
     def _failed(self, queue: Queue, target: Target, error: FetchError) -> None:
@@ -220,7 +227,7 @@ class ShardCrawl:
                 self._log(queue, other, row.copy())
             raise HostClosedError
         self._log(queue, target, row)
-        if error.kind != "port" and queue.host.patience.exhausted(error.kind):
+        if closes(row):
             raise HostClosedError
 
     def _log(self, queue: Queue, target: Target, row: LogRow) -> None:
@@ -238,6 +245,7 @@ class ShardCrawl:
                 "redirect_from": target.redirect_from,
                 "ready": queue.host.patience.ready,
                 "penalty": queue.host.patience.penalty,
+                "failures": queue.host.patience.failures,
             }
         )
         self._outcomes[target.url] = row["outcome"]
@@ -264,7 +272,7 @@ class ShardCrawl:
         outcomes = [outcome for url, outcome in self._outcomes.items() if url not in waiting]
         summary.deferred = len(waiting)
         summary.denied = sum(outcome in ("robots", "address", "port") for outcome in outcomes)
-        summary.failed = sum(outcome in ("timeout", "connect", "tls", "malformed", "dns") for outcome in outcomes)
+        summary.failed = sum(outcome in NO_ANSWER or outcome == "dns" for outcome in outcomes)
         summary.fetched = len(outcomes) - summary.denied - summary.failed
         summary.requests = self._turns.requests
         summary.smallest_gap_host, summary.smallest_gap_address = self._turns.gaps.host, self._turns.gaps.address

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from types import TracebackType
 
 from dataprep.crawl.fetch import Fetched, Fetcher, FetchError, Resolve
-from dataprep.crawl.politeness import Patience
+from dataprep.crawl.politeness import Known, Patience
 from dataprep.crawl.settings import CrawlSettings
 
 
@@ -53,7 +53,7 @@ class Gaps:
 class Turns:
     """Use as an async context manager, inside the loop that makes the requests.
 
-    ``known``: host → (Unix time from which it may be asked, back-off steps), from earlier rounds. ``resumed``: a killed
+    ``known`` is from earlier rounds. ``resumed``: a killed
     process asked hosts nobody knows when, so each is first left alone for one delay. ``crowded``: address →
     number of shards that use it at the same time; each of them then asks there so many times more slowly.
     """
@@ -61,7 +61,7 @@ class Turns:
     def __init__(
         self,
         settings: CrawlSettings,
-        known: Mapping[str, tuple[float, int]],
+        known: Mapping[str, Known],
         resumed: bool,
         crowded: Mapping[str, int],
         resolve: Resolve,
@@ -94,9 +94,9 @@ class Turns:
 
     def host(self, name: str) -> Host:
         if name not in self._hosts:
-            ready, penalty = self._known.get(name, (0.0, 0))
+            known = self._known.get(name, Known())
             own = name in self._settings.own_hosts
-            patience = Patience(self._settings.delay_of(name), own, ready=ready, penalty=penalty)
+            patience = Patience(self._settings.delay_of(name), own, **known._asdict())
             if self._resumed:
                 patience.ready = max(patience.ready, self.now() + patience.gap(0.0))
             self._hosts[name] = Host(name, patience)

@@ -4,7 +4,7 @@ from email.utils import formatdate
 
 import pytest
 
-from dataprep.crawl.politeness import BACKOFF_CAP, RETRY_CAP, Patience, retry_after
+from dataprep.crawl.politeness import BACKOFF_CAP, RETRY_CAP, Patience, is_exhausted, retry_after
 
 NOW = 1_800_000_000.0
 
@@ -75,9 +75,9 @@ def test_five_failures_in_a_row_end_the_round_for_a_host_and_three_for_tls() -> 
     patience = Patience(5.0)
     for _ in range(4):
         patience.failed(0.1, NOW)
-    assert not patience.exhausted("timeout")
-    assert patience.exhausted("tls")
+    assert not is_exhausted(patience.failures, "timeout")
+    assert is_exhausted(patience.failures, "tls")
     patience.failed(0.1, NOW)
-    assert patience.exhausted("connect")
+    assert is_exhausted(patience.failures, "connect")
     patience.answered(200, 0.1, None, NOW)
-    assert not patience.exhausted("tls")
+    assert not is_exhausted(patience.failures, "tls")

@@ -80,6 +80,16 @@ def test_an_interrupted_shard_commits_what_it_has(site: Site, tmp_path: Path) ->
     assert max(site.counts().values()) == 1
 
 
+def test_a_host_that_was_left_alone_stays_so_when_its_shard_runs_again(site: Site, tmp_path: Path) -> None:
+    site.pages |= {f"/{i}": b"" for i in range(20)}
+    crawl = CrawlDirectory(str(tmp_path), settings_for(site, seeds=[site.url(f"/{i}") for i in range(20)]))
+    (piece,) = plan_round(crawl, 0)
+    for _ in range(2):
+        summary, _ = crawl_piece(crawl, 0, piece, {})
+        assert (summary.failed, summary.deferred) == (5, 15)
+        assert len(site.paths()) == 5
+
+
 CRAWL = """
     import json, sys
     from dataprep.crawl import segments

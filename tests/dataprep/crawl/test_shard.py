@@ -295,6 +295,31 @@ def test_a_host_that_keeps_failing_is_left_alone_and_its_urls_keep_their_tries(s
     assert Counter(row["retries"] for row in states) == {1: 5, 0: 15}
 
 
+def test_a_connection_closed_without_an_answer_is_one_request(site: Site, tmp_path: Path) -> None:
+    site.pages["/a"] = b""
+    crawl_all(str(tmp_path), settings_for(site, "/a", rounds=1))
+    assert site.paths() == ["/a"]
+
+
+def test_a_host_that_was_left_alone_is_asked_once_more_and_fully_again_when_it_answers(
+    site: Site, tmp_path: Path
+) -> None:
+    dead = True
+
+    def answer(request: Request) -> bytes:
+        return b"" if dead else http("words")
+
+    site.pages |= {f"/{i}": answer for i in range(20)} | {"/robots.txt": http("")}
+    crawl = CrawlDirectory(str(tmp_path), settings_for(site, seeds=[site.url(f"/{i}") for i in range(20)]))
+    crawl_round(crawl, 0)
+    assert len(site.paths()) == 5
+    crawl_round(crawl, 1)
+    assert len(site.paths()) == 6
+    dead = False
+    crawl_round(crawl, 2)
+    assert len(site.paths()) > 20
+
+
 def test_answers_that_are_not_pages_say_what_they_were(site: Site, tmp_path: Path) -> None:
     site.pages |= {
         "/": page("/pdf", "/empty", "/broken", "/gone", "/teapot", "/server"),
