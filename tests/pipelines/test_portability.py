@@ -122,3 +122,11 @@ def test_beam_translates_every_graph_for_dataflow_offline_or_the_dry_run_says_wh
     (note,) = findings[0].notes
     installed = importlib.util.find_spec("apitools")  # comes with apache-beam[gcp] only
     assert ("translated every graph" if installed else "corpusmill[gcp]") in note
+
+
+def test_a_recipe_without_a_crawl_has_no_crawl_to_check_and_is_told_so_in_one_line(parsed, tmp_path):
+    assert check_chain(parsed, "out", [], "crawl") == []
+    result = command_line(tmp_path, "crawl")
+    assert result.returncode == 2
+    assert len(result.stderr.splitlines()) == 1
+    assert "no crawl source" in result.stderr
