@@ -15,10 +15,10 @@ from dataprep import storage
 from dataprep.report.funnel import Funnel, StageCounts, load_funnel
 from dataprep.report.html import FILE_NAME, write_report
 from dataprep.report.inspect import Document, sample
-from dataprep.report.layout import DOCUMENT_STAGES, KINDS, parts
+from dataprep.report.layout import DOCUMENT_STAGES, KINDS, MANIFEST, parts, stages
 from dataprep.report.story import Story, tell
 from dataprep.report.wording import clip, count, one_line, paragraphs, share, short, size, value, visible
-from dataprep.shards import Manifest, Statistics, shard_statistics, verify_directory
+from dataprep.shards import Manifest, Statistics, manifest, shard_statistics, verify_directory
 
 REASONS_SHOWN = 12
 TEXT_CHARACTERS = 400
@@ -83,6 +83,7 @@ def inspect(
         raise ValueError(f"--stage {stage}: allowed are {', '.join(DOCUMENT_STAGES)}")
     if verdict not in (*KINDS, "all"):
         raise ValueError(f"--verdict {verdict}: allowed are {', '.join(KINDS)}, all")
+    stages(out)
     kinds = [verdict] if verdict != "all" else ["removed", "quarantined"] if reason else list(KINDS)
     kinds = [kind for kind in kinds if parts(out, stage, kind)] or kinds[:1]
     found: list[Document] = []
@@ -262,9 +263,11 @@ def where_everything_is(out: str) -> Text:
 
 
 def _shards(out: str) -> str:
+    """The shards under a run's directory, or ``out`` itself. Raises ``ValueError`` when it is neither, or too early."""
     inner = storage.join(out, "shards")
-    return inner if storage.exists(storage.join(inner, "manifest.json")) or not _is_shards(out) else out
-
-
-def _is_shards(out: str) -> bool:
-    return storage.exists(storage.join(out, "manifest.json"))
+    for directory in (inner, out):
+        if storage.exists(storage.join(directory, manifest.FILE_NAME)):
+            return directory
+    if "shards" in stages(out) and storage.exists(storage.join(inner, MANIFEST)):
+        return inner  # finished, and damaged since
+    raise ValueError(f"{out}: the shards stage of this run is not finished, so there are no shards to look at yet")

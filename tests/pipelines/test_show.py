@@ -93,5 +93,18 @@ def test_what_is_not_there_is_said_in_one_line(run: MadeRun, tmp_path: Path) -> 
     console = screen(200)
     show.inspect(console, run.out, "clean", "quarantined")
     assert printed(console).strip() == f"no quarantined documents in {run.out}/clean"
-    with pytest.raises(ValueError, match="not a run directory"):
-        show.summary(console, str(tmp_path))
+    for command in (show.summary, show.statistics, show.verify, show.inspect):
+        with pytest.raises(ValueError, match="not a run directory"):
+            command(console, str(tmp_path))
+
+
+def test_shards_that_are_not_finished_are_neither_counted_nor_called_damaged(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "run", count=40)
+    (tmp_path / "run" / "shards" / "manifest.json").unlink()
+    console = screen(200)
+    assert not show.verify(console, run.out)
+    assert "damaged" in printed(console)
+    (tmp_path / "run" / "shards" / "_stage.json").unlink()
+    for command in (show.statistics, show.verify):
+        with pytest.raises(ValueError, match="the shards stage of this run is not finished"):
+            command(console, run.out)
