@@ -288,7 +288,9 @@ class _Records:
         self.position = end.end()
         length = headers.get("content-length", "")
         if not (length.isascii() and length.isdigit()):
-            raise _BadRecordError("bad_record", f"Content-Length is {length[:40]!r}, expected a number of bytes")
+            raise _BadRecordError(
+                "bad_record", f"Content-Length is {length[:40] or 'missing'}, expected a number of bytes"
+            )
         block = self._block(int(length))
         return Record(self._offset(self.start), headers, block)
 
@@ -297,7 +299,9 @@ class _Records:
         if size <= self.block_bytes:
             if not self._fill(size):
                 have = len(self.buffer) - self.position
-                raise _BadRecordError("truncated_record", f"{have} bytes of {size}, then the file or its member ends")
+                raise _BadRecordError(
+                    "truncated_record", f"has {have} of {size} bytes, then the file or its member ends"
+                )
             block = self.buffer[self.position : self.position + size]
             after = self.position + size
         else:
@@ -310,7 +314,9 @@ class _Records:
     def _skip(self, size: int) -> None:
         while size > 0:
             if not self._fill(1):
-                raise _BadRecordError("truncated_record", f"{size} bytes are missing, then the file or its member ends")
+                raise _BadRecordError(
+                    "truncated_record", f"its last {size} bytes are missing: the file or its member ends"
+                )
             step = min(size, len(self.buffer) - self.position)
             self.position += step
             size -= step

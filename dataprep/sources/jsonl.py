@@ -132,7 +132,7 @@ def text_of(
     url = row.get(settings.url_column)
     url = valid_text(url) if isinstance(url, str) and url else None
     if not isinstance(text, str):
-        found = "null" if text is None and settings.text_column in row else f"of type {type(text).__name__}"
+        found = "null" if text is None and settings.text_column in row else f"a {type(text).__name__}, not a string"
         message = f"the column {settings.text_column!r} is " + (found if settings.text_column in row else "missing")
         return Quarantined(source, locator, "read", "bad_row", message, url)
     identity = row.get(settings.id_column)
