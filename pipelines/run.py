@@ -43,7 +43,8 @@ from pipelines.unique import UniqueStage  # noqa: E402
 
 SMALL_BYTES = 16 << 20  # below this, starting worker processes takes longer than the work
 
-LOCK_SECONDS = 10.0
+LOCK_SECONDS = 5.0
+STDIN = 0
 INSPECTED = ("documents", "clean", "unique")
 
 CHAIN: tuple[type[Stage], ...] = (
@@ -212,7 +213,9 @@ def _leave_with_parent() -> None:
     """The command line holds the other end of standard input: when it is gone, however it went, so is this process."""
 
     def watch() -> None:
-        sys.stdin.buffer.read()
+        # the bare descriptor: a thread inside sys.stdin's lock would abort the interpreter's end
+        while os.read(STDIN, 4096):
+            pass
         os._exit(143)
 
     threading.Thread(target=watch, daemon=True).start()

@@ -30,7 +30,7 @@ def _batch(texts):
 
 
 @settings(max_examples=50, deadline=None)
-@given(st.lists(st.sampled_from(["good", "fine", "bad"]), min_size=1, max_size=40))
+@given(st.lists(st.sampled_from(["good", "fine", "bad"]), min_size=1, max_size=15))
 def test_exactly_the_bad_rows_are_quarantined_and_the_rest_keep_their_order(texts):
     result, bad = apply_steps([Picky()], _batch(texts))
     assert result["text"].to_pylist() == [t for t in texts if t != "bad"]
@@ -38,6 +38,23 @@ def test_exactly_the_bad_rows_are_quarantined_and_the_rest_keep_their_order(text
     assert all(row.step == "picky" and row.reason == "ValueError" and row.error == "cannot parse this" for row in bad)
     if result.num_rows:
         assert "picky.length" in result.schema.names
+
+
+def test_a_step_that_can_do_nothing_is_broken_itself_and_stops_the_run():
+    with pytest.raises(RuntimeError, match="picky fails for all of 20 documents: cannot parse this"):
+        apply_steps([Picky()], _batch(["bad"] * 20))
+
+
+@pytest.mark.parametrize("error", [OSError("disk full"), MemoryError(), ImportError("no fasttext")])
+def test_what_is_the_machines_fault_is_no_documents_fault(error):
+    class Unlucky:
+        name = "unlucky"
+
+        def __call__(self, batch):
+            raise error
+
+    with pytest.raises(type(error)):
+        apply_steps([Unlucky()], _batch(["a", "b"]))
 
 
 def test_a_step_that_loses_rows_is_a_bug_and_says_so():

@@ -69,6 +69,37 @@ def test_removing_a_tree_takes_everything(tmp_path):
     assert os.listdir(tmp_path) == []
 
 
+def test_a_removal_that_was_killed_is_finished_by_sweeping(tmp_path):
+    half = tmp_path / f"_work{storage.TEMPORARY}12345678"
+    (half / "p=00000").mkdir(parents=True)
+    (half / "p=00000" / "00000.arrow").write_text("x")
+    (tmp_path / "part.parquet").write_text("whole")
+    assert [os.path.basename(f.path) for f in storage.list_files(str(tmp_path), recursive=True)] == ["part.parquet"]
+    storage.sweep(str(tmp_path))
+    assert os.listdir(tmp_path) == ["part.parquet"]
+
+
+def test_linked_folders_are_read_once_and_circles_end(tmp_path):
+    (tmp_path / "real" / "inner").mkdir(parents=True)
+    (tmp_path / "real" / "inner" / "a.txt").write_text("a")
+    (tmp_path / "corpus").mkdir()
+    (tmp_path / "corpus" / "link").symlink_to(tmp_path / "real")
+    (tmp_path / "real" / "circle").symlink_to(tmp_path / "corpus")
+    found = storage.list_files(str(tmp_path / "corpus"), recursive=True)
+    assert [os.path.relpath(f.path, tmp_path) for f in found] == ["corpus/link/inner/a.txt"]
+
+
+def test_damaged_json_is_named(tmp_path):
+    (tmp_path / "_stage.json").write_text("{half")
+    with pytest.raises(ValueError, match=r"_stage\.json is damaged"):
+        storage.read_json(str(tmp_path / "_stage.json"))
+
+
+def test_one_place_has_one_spelling(tmp_path):
+    assert storage.absolute(f"file://{tmp_path}/x") == storage.absolute(f"{tmp_path}/y/../x") == f"{tmp_path}/x"
+    assert storage.absolute("gs://bucket/x") == "gs://bucket/x"
+
+
 def test_a_file_changed_in_place_has_another_version(tmp_path):
     path = tmp_path / "a"
     path.write_text("one")

@@ -8,12 +8,13 @@ import subprocess
 import sys
 import time
 
+import psutil
 import pytest
 import yaml
 
 from dataprep import storage
 from pipelines.local import in_process_runner
-from pipelines.run import CHAIN, Driver, Job
+from pipelines.run import CHAIN, Driver, Job, locked
 from pipelines.stage import read_manifest
 from tests.pipelines.corpus import recipe, write_corpus
 
@@ -176,6 +177,46 @@ def test_killed_at_any_moment_and_run_again_it_ends_with_the_same_bytes(corpus, 
     assert not [name for _, _, names in os.walk(out) for name in names if storage.TEMPORARY in name]
 
 
+def test_a_driver_whose_command_line_is_killed_leaves_too(corpus, tmp_path):
+    child = start_cli(tmp_path, recipe(corpus))
+    child.stdout.readline()  # the first stage has begun, so the driver is there
+    driver = psutil.Process(child.pid).children()[0]
+    child.kill()
+    child.wait()
+    driver.wait(timeout=10)
+    assert run_cli(tmp_path, recipe(corpus)).returncode == 0
+
+
+def test_two_runs_in_one_directory_are_refused(corpus, tmp_path):
+    with locked(str(tmp_path / "out")):
+        one_line(run_cli(tmp_path, recipe(corpus)), "another run is at work", str(tmp_path / "out"))
+
+
+def test_a_file_url_is_the_same_place_as_its_path(corpus, tmp_path):
+    assert run_cli(tmp_path, recipe(corpus)).returncode == 0
+    again = run_cli(tmp_path, recipe(corpus), "--out", f"file://{tmp_path}/out")
+    assert "nothing to do" in again.stdout
+
+
+def test_a_run_below_its_own_input_does_not_read_what_it_wrote(corpus, tmp_path):
+    folder = tmp_path / "all"
+    write_corpus(folder)
+    value = recipe(corpus)
+    value["sources"] = [{"name": "all", "files": {"paths": [str(folder)]}}]
+    drive(value, folder / "out")
+    assert drive(value, folder / "out") == ([], STAGES)
+
+
+def test_a_stage_whose_files_were_lost_is_made_again(corpus, tmp_path):
+    drive(recipe(corpus), tmp_path)
+    before = data(tmp_path)
+    os.unlink(tmp_path / "unique" / "kept" / "part-00001.parquet")
+    (tmp_path / "clean" / "notes.txt").write_text("not ours, not in the way")
+    ran, _ = drive(recipe(corpus), tmp_path)
+    assert ran == ["unique", "tokenizer", "shards"]
+    assert_same({name: bytes_ for name, bytes_ in data(tmp_path).items() if name != "clean/notes.txt"}, before)
+
+
 def test_a_run_needs_no_network(corpus, tmp_path, monkeypatch):
     def refuse(self, address, *rest):
         raise AssertionError(f"something wants the network: {address}")
@@ -185,11 +226,19 @@ def test_a_run_needs_no_network(corpus, tmp_path, monkeypatch):
     drive(recipe(corpus), tmp_path)
 
 
-def run_cli(tmp_path, value, *arguments):
+def command_line(tmp_path, value, *arguments):
     file = tmp_path / "recipe.yaml"
     file.write_text(yaml.safe_dump(value))
     command = [sys.executable, "-m", "pipelines.cli", "run", str(file), "--out", str(tmp_path / "out")]
-    return subprocess.run([*command, "--workers", "0", *arguments], capture_output=True, text=True, timeout=120)
+    return [*command, *([] if "--runner" in arguments else ["--workers", "0"]), *arguments]
+
+
+def run_cli(tmp_path, value, *arguments):
+    return subprocess.run(command_line(tmp_path, value, *arguments), capture_output=True, text=True, timeout=120)
+
+
+def start_cli(tmp_path, value):
+    return subprocess.Popen(command_line(tmp_path, value), stdout=subprocess.PIPE, text=True)
 
 
 def one_line(result, *words):
@@ -236,6 +285,13 @@ def test_a_corpus_of_which_nothing_is_kept_is_said_in_one_line(corpus, tmp_path)
 )
 def test_a_mistake_in_a_recipe_is_one_line_with_field_value_and_what_is_allowed(corpus, tmp_path, change, words):
     one_line(run_cli(tmp_path, {**recipe(corpus), **change}), *words)
+
+
+@pytest.mark.parametrize(
+    ("out", "word"), [("/proc/nope", "/proc/nope"), ("memory://x", "gs://"), ("{tmp}/recipe.yaml", "recipe.yaml")]
+)
+def test_an_unusable_out_is_one_line(corpus, tmp_path, out, word):
+    one_line(run_cli(tmp_path, recipe(corpus), "--out", out.format(tmp=tmp_path)), word)
 
 
 def test_an_unknown_option_is_one_line_with_a_hint(corpus, tmp_path):

@@ -84,6 +84,26 @@ def test_a_split_with_a_receipt_is_not_run_again_and_one_without_is(tmp_path, ex
     assert missing == {"/kept/part-00003.txt"}
 
 
+@pytest.mark.parametrize("kinds", [("beam", "files"), ("files", "beam")])
+def test_a_run_cut_short_with_one_carrier_is_continued_with_the_other(tmp_path, expected, kinds):
+    out = str(tmp_path)
+    run(out, in_process_runner(), kinds[0])
+    # as if it had been killed when one partition was reduced and the others were not
+    for partition in (1, 2):
+        storage.remove_file(f"{out}/_receipts/count.reduce/{partition:05d}.json")
+        storage.remove_file(f"{out}/kept/counts-{partition:05d}.json")
+    run(out, in_process_runner(), kinds[1])
+    assert data(out) == expected
+
+
+def test_the_receipt_of_another_plan_does_not_stand_for_this_one(tmp_path, expected):
+    out = str(tmp_path)
+    run(out, in_process_runner(), items=splits(TEXTS[::-1]))
+    storage.remove_tree(f"{out}/_receipts/count.reduce")
+    run(out, in_process_runner())
+    assert data(out) == expected
+
+
 def test_receipts_say_what_each_split_did(tmp_path):
     run(str(tmp_path), in_process_runner())
     receipts = read_receipts(str(tmp_path), "write")
