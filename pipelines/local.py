@@ -11,6 +11,7 @@ Decisions:
 import os
 import sys
 import threading
+from pathlib import Path
 
 import psutil
 from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions
@@ -21,13 +22,29 @@ from apache_beam.runners.portability.portable_runner import JobServiceHandle
 from apache_beam.transforms.environments import SubprocessSDKEnvironment
 
 WORKER_KILLED = 70
+CGROUP = Path("/sys/fs/cgroup")
 WORKER_MEMORY = 2 << 30  # what a worker may want at its peak: a few batches, a model, a partition
 
 
 def default_workers() -> int:
-    """Processors this process may use, but no more than one for each 2 GB of free memory."""
+    """Processors this process may use, at most one for each 2 GB of free memory; a container's limits count."""
     processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, min(processors, psutil.virtual_memory().available // WORKER_MEMORY))
+    memory = psutil.virtual_memory().available
+    quota, limit = _container("cpu.max"), _container("memory.max")
+    if len(quota) == 2:
+        processors = min(processors, quota[0] // quota[1])
+    if limit:
+        memory = min(memory, limit[0])
+    return max(1, min(processors, memory // WORKER_MEMORY))
+
+
+def _container(limit: str) -> list[int]:
+    """The numbers of a cgroup v2 limit; none where there is no limit or no cgroup."""
+    try:
+        words = (CGROUP / limit).read_text(encoding="ascii").split()
+    except OSError:
+        return []
+    return [int(word) for word in words] if all(word.isdigit() for word in words) else []
 
 
 def in_process_runner(bundle_repeat: int = 0, use_state_iterables: bool = False) -> fn_runner.FnApiRunner:

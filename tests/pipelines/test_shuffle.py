@@ -10,6 +10,7 @@ from apache_beam.options.pipeline_options import PipelineOptions
 
 from dataprep import storage
 from dataprep.parts import Quarantined
+from pipelines import local
 from pipelines.batches import RecordBatchCoder, Split, SplitCoder
 from pipelines.local import WORKER_KILLED, in_process_runner, last_line, worker_runner
 from pipelines.receipts import Receipt, read_receipts
@@ -169,3 +170,21 @@ def test_a_split_survives_its_coder():
     split = Split.of(7, 123, {"b": ["ü"], "a": None})
     assert SplitCoder().decode(SplitCoder().encode(split)) == split
     assert split.load() == {"a": None, "b": ["ü"]}
+
+
+@pytest.mark.parametrize(
+    ("cpu", "memory", "expected_workers"),
+    [
+        ("max 100000", "max", None),
+        ("100000 100000", "max", 1),
+        ("50000 100000", "max", 1),
+        ("max 100000", "3000000000", 1),
+    ],
+)
+def test_a_containers_limits_are_limits_for_workers(tmp_path, monkeypatch, cpu, memory, expected_workers):
+    (tmp_path / "cpu.max").write_text(cpu + "\n")
+    (tmp_path / "memory.max").write_text(memory + "\n")
+    monkeypatch.setattr(local, "CGROUP", tmp_path / "absent")
+    free = local.default_workers()
+    monkeypatch.setattr(local, "CGROUP", tmp_path)
+    assert local.default_workers() == (expected_workers or free)
