@@ -9,6 +9,7 @@ In the order data flows:
 - ``optim``       AdamW, clipping, the refusal of non-finite gradients
 - ``parallel``    ranks, device, precision, threads
 - ``evaluate``    validation loss in nats per token and bits per byte
+- ``files``       durable writing
 - ``checkpoint``  atomic saves, verified loads
 - ``record``      run.json: what a run is, and whether a command means the same one
 - ``metrics``     metrics.jsonl and TensorBoard

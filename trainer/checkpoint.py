@@ -12,7 +12,6 @@ Decisions:
 
 import base64
 import json
-import os
 import shutil
 import uuid
 from collections.abc import Callable
@@ -26,11 +25,11 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor, nn
 
+from trainer.files import TEMPORARY, replace_file, sync_directory, write_file
 from trainer.optim import optimizer_tensors, restore_optimizer
 
 MODEL, OPTIMIZER, STATE, CHECKSUMS = "model.safetensors", "optimizer.safetensors", "state.json", "checksums.json"
 LATEST = "latest"
-TEMPORARY = ".tmp-"
 
 
 @dataclass(frozen=True)
@@ -89,18 +88,15 @@ def save_checkpoint(
     temporary = folder / f"{TEMPORARY}{final.name}-{uuid.uuid4().hex[:8]}"
     temporary.mkdir()
     for name, content in files.items():
-        _write_durably(temporary / name, content)
-    _sync_directory(temporary)
+        write_file(temporary / name, content)
+    sync_directory(temporary)
     if (
         final.exists()
     ):  # a damaged one that an earlier checkpoint was taken for, or one that ``latest`` never came to name
         final.rename(folder / f"{TEMPORARY}replaced-{uuid.uuid4().hex[:8]}")
     temporary.rename(final)
-    _sync_directory(folder)
-    pointer = folder / f"{TEMPORARY}{LATEST}"
-    _write_durably(pointer, final.name.encode())
-    pointer.replace(folder / LATEST)
-    _sync_directory(folder)
+    sync_directory(folder)
+    replace_file(folder / LATEST, final.name.encode())
     for old in checkpoints(folder)[keep:]:
         if old != final:
             _remove(old)
@@ -156,21 +152,6 @@ def _remove(path: Path) -> None:
     doomed = path.with_name(f"{TEMPORARY}{path.name}-{uuid.uuid4().hex[:8]}")
     path.rename(doomed)
     shutil.rmtree(doomed)
-
-
-def _write_durably(path: Path, content: bytes) -> None:
-    with open(path, "wb") as handle:
-        handle.write(content)
-        handle.flush()
-        os.fsync(handle.fileno())
-
-
-def _sync_directory(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _on_cpu(tensors: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -30,6 +30,7 @@ from trainer.checkpoint import clear_leftovers, load_checkpoint, save_checkpoint
 from trainer.config import TrainConfig
 from trainer.data import TokenStream, TrainingOrder, Windows
 from trainer.evaluate import Loss, evaluate
+from trainer.files import replace_file
 from trainer.metrics import Metrics, read_metrics
 from trainer.model import Decoder
 from trainer.optim import build_optimizer, gradient_norm, update
@@ -276,7 +277,7 @@ def _conclude(run: Run) -> None:
         run.say(f"validation {name:<6} {_words(loss)} (step {row['step']})")
     if (run.folder / record.TOKENIZER).exists():
         text = sample.generate(run.model, run.folder, "", eos_id=run.manifest.eos_id)
-        (run.folder / "sample.txt").write_text(text + "\n", encoding="utf-8")
+        replace_file(run.folder / "sample.txt", f"{text}\n".encode())
         run.say("sample     " + " ".join(text.split()))
     run.say(f"metrics    {run.folder / 'metrics.jsonl'}, and tensorboard --logdir {run.folder / 'tensorboard'}")
     run.say(f'weights    {run.folder / CHECKPOINTS}; more text: trainer sample {run.folder} --prompt "…"')

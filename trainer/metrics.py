@@ -12,6 +12,8 @@ from typing import Any
 
 from torch.utils.tensorboard import SummaryWriter
 
+from trainer.files import replace_file
+
 NAME = "metrics.jsonl"
 
 
@@ -21,12 +23,7 @@ class Metrics:
     def __init__(self, run: Path, step: int) -> None:
         path = run / NAME
         kept = [row for row in read_metrics(run) if row["step"] <= step]
-        temporary = path.with_name(f".tmp-{NAME}")
-        with open(temporary, "w") as handle:
-            handle.writelines(map(_line, kept))
-            handle.flush()
-            os.fsync(handle.fileno())
-        temporary.replace(path)
+        replace_file(path, "".join(map(_line, kept)).encode())
         self._file = open(path, "a", buffering=1)  # noqa: SIM115 — closed by close()
         self._board = SummaryWriter(str(run / "tensorboard"), purge_step=step + 1)
 

@@ -12,6 +12,7 @@ import torch
 
 from dataprep.shards import Manifest
 from trainer.config import MAY_CHANGE, TrainConfig, differences, parse_config
+from trainer.files import replace_file
 
 NAME = "run.json"
 TOKENIZER = "tokenizer.json"
@@ -58,7 +59,7 @@ def write(
     folder.mkdir(parents=True, exist_ok=True)
     if tokenizer is not None:
         with fsspec.open(tokenizer, "rb") as handle:
-            _write(folder / TOKENIZER, handle.read())
+            replace_file(folder / TOKENIZER, handle.read())
     value = {
         "config": config.model_dump(),
         "shards": manifest.path if "://" in manifest.path else os.path.abspath(manifest.path),
@@ -70,13 +71,4 @@ def write(
         "torch": torch.__version__,
         "python": platform.python_version(),
     }
-    _write(folder / NAME, (json.dumps(value, indent=2, sort_keys=True) + "\n").encode())
-
-
-def _write(path: Path, content: bytes) -> None:
-    temporary = path.with_name(f".tmp-{path.name}")
-    with open(temporary, "wb") as handle:
-        handle.write(content)
-        handle.flush()
-        os.fsync(handle.fileno())
-    temporary.replace(path)
+    replace_file(folder / NAME, (json.dumps(value, indent=2, sort_keys=True) + "\n").encode())
