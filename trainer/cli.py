@@ -102,9 +102,17 @@ def sample(
     from trainer.sample import generate, load_run
 
     with _errors_in_one_line():
-        model, eos_id, _ = load_run(run)
+        model, vocabulary, eos_id = load_run(run)
         text = generate(
-            model, run, prompt, eos_id=eos_id, tokens=tokens, temperature=temperature, top_k=top_k, seed=seed
+            model,
+            run,
+            prompt,
+            vocabulary=vocabulary,
+            eos_id=eos_id,
+            tokens=tokens,
+            temperature=temperature,
+            top_k=top_k,
+            seed=seed,
         )
     print(text)
 

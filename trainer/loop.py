@@ -67,21 +67,23 @@ def prepare(
     manifest = Manifest.load(shards)
     if tokenizer is not None:
         manifest.check_tokenizer(tokenizer)
-    vocabulary = record.embedding_rows(manifest.vocabulary_size)
+    embedding_rows = record.embedding_rows(manifest.vocabulary_size)
     order = TrainingOrder(
-        Windows(TokenStream(manifest, "train", vocabulary), config.model.context), config.seed, config.windows_per_step
+        Windows(TokenStream(manifest, "train", embedding_rows), config.model.context),
+        config.seed,
+        config.windows_per_step,
     )
     if config.windows_per_step < ranks.world_size:
         raise ValueError(
             f"tokens_per_step is {config.tokens_per_step}: allowed is at least one window "
             f"of {config.model.context} tokens for each of {ranks.world_size} ranks"
         )
-    validation = Windows(TokenStream(manifest, "validation", vocabulary), config.model.context)
+    validation = Windows(TokenStream(manifest, "validation", embedding_rows), config.model.context)
     earlier = record.read(folder)
     if earlier is not None:
         record.check_same_run(folder, earlier, config, manifest, say)
     torch.manual_seed(config.seed)
-    model = Decoder(config.model, vocabulary)
+    model = Decoder(config.model, embedding_rows)
     model.initialise(config.seed)
     model.to(ranks.device)
     optimizer = build_optimizer(model, config.optimizer, ranks.device)
@@ -95,7 +97,7 @@ def prepare(
             f"{folder}: rank {ranks.rank} sees another checkpoint than rank 0; all ranks must share this directory"
         )
     if ranks.main:
-        record.write(folder, config, manifest, tokenizer, model.parameter_count(), vocabulary)
+        record.write(folder, config, manifest, tokenizer, model.parameter_count(), embedding_rows)
         if (folder / CHECKPOINTS).exists():
             clear_leftovers(folder / CHECKPOINTS)
     run = Run(
@@ -276,7 +278,9 @@ def _conclude(run: Run) -> None:
         loss = Loss(row["validation_loss"], row["validation_bits_per_byte"])
         run.say(f"validation {name:<6} {_words(loss)} (step {row['step']})")
     if (run.folder / record.TOKENIZER).exists():
-        text = sample.generate(run.model, run.folder, "", eos_id=run.manifest.eos_id)
+        text = sample.generate(
+            run.model, run.folder, "", vocabulary=run.manifest.vocabulary_size, eos_id=run.manifest.eos_id
+        )
         replace_file(run.folder / "sample.txt", f"{text}\n".encode())
         run.say("sample     " + " ".join(text.split()))
     run.say(f"metrics    {run.folder / 'metrics.jsonl'}, and tensorboard --logdir {run.folder / 'tensorboard'}")

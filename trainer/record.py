@@ -53,7 +53,7 @@ def check_same_run(
 
 
 def write(
-    folder: Path, config: TrainConfig, manifest: Manifest, tokenizer: str | None, parameters: int, vocabulary: int
+    folder: Path, config: TrainConfig, manifest: Manifest, tokenizer: str | None, parameters: int, embedding_rows: int
 ) -> None:
     """Record the run as it is now started, and copy its tokenizer beside it."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -66,7 +66,8 @@ def write(
         "manifest": manifest.hash,
         "tokenizer_fingerprint": manifest.tokenizer_fingerprint,
         "eos_id": manifest.eos_id,
-        "embedding_rows": vocabulary,
+        "vocabulary_size": manifest.vocabulary_size,
+        "embedding_rows": embedding_rows,
         "parameters": parameters,
         "torch": torch.__version__,
         "python": platform.python_version(),

@@ -29,6 +29,8 @@ def continue_ids(
 ) -> list[int]:
     """Up to ``tokens`` ids after ``ids``, ending before EOS. Ids from ``vocabulary`` on are padding and never drawn.
 
+    It is the largest id plus one, as the shards' manifest has it: a tokenizer with gaps has fewer tokens than that.
+
     ``temperature`` 0 takes the likeliest; ``top_k`` 0 allows all (Fan et al. 2018).
     """
     device = next(model.parameters()).device
@@ -55,6 +57,7 @@ def generate(
     folder: Path,
     prompt: str,
     *,
+    vocabulary: int,
     eos_id: int,
     tokens: int = 100,
     temperature: float = 0.8,
@@ -68,7 +71,7 @@ def generate(
         model,
         ids,
         tokens,
-        vocabulary=tokenizer.get_vocab_size(),
+        vocabulary=vocabulary,
         eos_id=eos_id,
         temperature=temperature,
         top_k=top_k,
@@ -78,7 +81,10 @@ def generate(
 
 
 def load_run(folder: Path) -> tuple[Decoder, int, int]:
-    """(model, EOS id, step) of a run's last whole checkpoint, on the CPU. Raises ``ValueError`` when there is none."""
+    """(model, vocabulary size, EOS id) of a run's last whole checkpoint, on the CPU.
+
+    Raises ``ValueError`` when there is none.
+    """
     value = record.read(folder)
     if value is None:
         raise ValueError(f"{folder}: no {record.NAME}, not a run directory of trainer train")
@@ -89,4 +95,4 @@ def load_run(folder: Path) -> tuple[Decoder, int, int]:
         raise ValueError(f"{folder}: no checkpoint yet")
     model = Decoder(parse_config(value["config"]).model, value["embedding_rows"])
     restore_model(model, checkpoint.model)
-    return model, value["eos_id"], checkpoint.step
+    return model, value["vocabulary_size"], value["eos_id"]

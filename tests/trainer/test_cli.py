@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from dataprep.shards import Manifest
 from tests.trainer.conftest import TINY, random_documents, shard
 from trainer.cli import main
+from trainer.sample import generate, load_run
 
 
 def call(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> int:
@@ -28,16 +30,21 @@ def tiny(*assignments: str) -> list[str]:
 @pytest.fixture
 def corpus(tmp_path: Path) -> Path:
     """OUT/shards beside OUT/tokenizer/tokenizer.json, which spells every byte."""
-    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
-    tokenizer = Tokenizer(models.BPE({piece: i for i, piece in enumerate(["<eos>", *alphabet])}, []))
+    return make_corpus(tmp_path, range(257))
+
+
+def make_corpus(out: Path, ids: Sequence[int]) -> Path:
+    """``ids``: of EOS and the 256 bytes."""
+    pieces = ["<eos>", *sorted(pre_tokenizers.ByteLevel.alphabet())]
+    tokenizer = Tokenizer(models.BPE(dict(zip(pieces, ids, strict=True)), []))
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
-    (tmp_path / "tokenizer").mkdir()
-    tokenizer.save(str(tmp_path / "tokenizer" / "tokenizer.json"))
-    content = (tmp_path / "tokenizer" / "tokenizer.json").read_bytes()
-    folder = tmp_path / "shards"
+    (out / "tokenizer").mkdir()
+    tokenizer.save(str(out / "tokenizer" / "tokenizer.json"))
+    content = (out / "tokenizer" / "tokenizer.json").read_bytes()
+    folder = out / "shards"
     written = [
-        shard(folder, "a", split, 0, random_documents(1, 20, 257), 257, tokenizer_json=content)
+        shard(folder, "a", split, 0, random_documents(1, 20, 257), max(ids) + 1, tokenizer_json=content)
         for split in ("train", "validation")
     ]
     Manifest.build(str(folder), written).save()
@@ -71,6 +78,19 @@ def test_train_ends_with_losses_a_sample_and_where_everything_is_then_says_it_is
         texts.append(capsys.readouterr().out)
     assert texts[0].startswith("Once é")
     assert texts[0] == texts[1] != texts[2]
+
+
+def test_every_id_up_to_the_largest_may_be_drawn_though_the_tokenizer_has_gaps(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    corpus, run = make_corpus(tmp_path, [*range(256), 300]), tmp_path / "run"
+    assert call(monkeypatch, "train", corpus, "--run", run, "--steps", 1, *tiny()) == 0
+    model, vocabulary, eos_id = load_run(run)
+    assert vocabulary == 301
+    text = generate(
+        model, run, "", vocabulary=vocabulary, eos_id=eos_id, tokens=200, temperature=99, top_k=0, seed=1
+    )  # an id in the gap has no text
+    assert text
 
 
 @pytest.mark.parametrize(
