@@ -15,6 +15,7 @@
 - `progress`     what the user sees while it runs
 - `show`         what the user sees of a run that is there
 - `options`      Beam's options on our command line
+- `packages`     which packages of others the workers need
 - `portability`  whether the job graphs can leave this machine
 - `demo`         ``make demo``
 - `cli`          the ``dataprep`` command

