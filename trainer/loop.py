@@ -81,7 +81,7 @@ def prepare(
     validation = Windows(TokenStream(manifest, "validation", embedding_rows), config.model.context)
     earlier = record.read(folder)
     if earlier is not None:
-        record.check_same_run(folder, earlier, config, manifest, say)
+        record.check_same_run(folder, earlier, config, manifest, ranks.rounding(), say)
     torch.manual_seed(config.seed)
     model = Decoder(config.model, embedding_rows)
     model.initialise(config.seed)
@@ -97,7 +97,8 @@ def prepare(
             f"{folder}: rank {ranks.rank} sees another checkpoint than rank 0; all ranks must share this directory"
         )
     if ranks.main:
-        record.write(folder, config, manifest, tokenizer, model.parameter_count(), embedding_rows)
+        parameters = model.parameter_count()
+        record.write(folder, config, manifest, tokenizer, parameters, embedding_rows, ranks.rounding())
         if (folder / CHECKPOINTS).exists():
             clear_leftovers(folder / CHECKPOINTS)
     run = Run(

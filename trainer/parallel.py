@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 import torch.distributed as dist
@@ -33,6 +34,15 @@ class Ranks:
     @property
     def main(self) -> bool:
         return self.rank == 0
+
+    def rounding(self) -> dict[str, Any]:
+        """What decides in which order floats are added, so the last bits of every loss; for a person to compare."""
+        return {
+            "device": self.device.type,
+            "ranks": self.world_size,
+            "threads": torch.get_num_threads(),
+            "torch": torch.__version__,
+        }
 
     def sum(self, tensor: Tensor) -> Tensor:
         return self._reduce(tensor, dist.ReduceOp.SUM)

@@ -3,12 +3,11 @@
 import json
 import os
 import platform
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import fsspec
-import torch
 
 from dataprep.shards import Manifest
 from trainer.config import MAY_CHANGE, TrainConfig, differences, parse_config
@@ -35,9 +34,18 @@ def read(folder: Path) -> dict[str, Any] | None:
 
 
 def check_same_run(
-    folder: Path, earlier: dict[str, Any], config: TrainConfig, manifest: Manifest, say: Callable[[str], None]
+    folder: Path,
+    earlier: dict[str, Any],
+    config: TrainConfig,
+    manifest: Manifest,
+    rounding: Mapping[str, Any],
+    say: Callable[[str], None],
 ) -> None:
-    """Raise ``ValueError`` when the directory holds a run on other shards or of another kind; say what else changed."""
+    """Raise ``ValueError`` when the directory holds a run on other shards or of another kind; say what else changed.
+
+    ``rounding`` (see ``Ranks.rounding``) may change: then losses may differ in their last bits from those of a run that
+    was never stopped.
+    """
     if earlier["manifest"] != manifest.hash:
         raise ValueError(
             f"{folder}: this run is on the shards {earlier['manifest']}, {manifest.path} is {manifest.hash}: "
@@ -50,10 +58,20 @@ def check_same_run(
                 f"allowed is the same, or another --run directory"
             )
         say(f"changed    {name} from {before} to {now}")
+    for name, now in rounding.items():
+        before = earlier.get("rounding", {}).get(name, now)
+        if before != now:
+            say(f"changed    {name} from {before} to {now}: the last bits of losses may differ from here on")
 
 
 def write(
-    folder: Path, config: TrainConfig, manifest: Manifest, tokenizer: str | None, parameters: int, embedding_rows: int
+    folder: Path,
+    config: TrainConfig,
+    manifest: Manifest,
+    tokenizer: str | None,
+    parameters: int,
+    embedding_rows: int,
+    rounding: Mapping[str, Any],
 ) -> None:
     """Record the run as it is now started, and copy its tokenizer beside it."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -69,7 +87,7 @@ def write(
         "vocabulary_size": manifest.vocabulary_size,
         "embedding_rows": embedding_rows,
         "parameters": parameters,
-        "torch": torch.__version__,
+        "rounding": dict(rounding),
         "python": platform.python_version(),
     }
     replace_file(folder / NAME, (json.dumps(value, indent=2, sort_keys=True) + "\n").encode())

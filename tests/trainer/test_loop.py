@@ -112,6 +112,24 @@ def test_a_run_is_not_continued_as_another_run(shards: Path, tmp_path: Path) -> 
         train_here(shards, tmp_path / "run", "steps=1")
 
 
+def test_a_run_continued_with_other_threads_says_so(shards: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    train_here(shards, folder, "steps=1")
+    rounding = json.loads((folder / "run.json").read_text())["rounding"]
+    assert rounding == {"device": "cpu", "ranks": 1, "threads": 1, "torch": torch.__version__}
+    changes = []
+    for threads in (1, 2):
+        torch.set_num_threads(threads)
+        said: list[str] = []
+        try:
+            with parallel.start(tiny_config("steps=1")) as ranks:
+                loop.prepare(str(shards), folder, tiny_config("steps=1"), None, ranks, said.append)
+        finally:
+            torch.set_num_threads(1)
+        changes.append([line for line in said if line.startswith("changed")])
+    assert changes == [[], ["changed    threads from 1 to 2: the last bits of losses may differ from here on"]]
+
+
 def test_a_gradient_that_is_not_finite_leaves_parameters_and_optimizer_bit_identical(
     shards: Path, tmp_path: Path
 ) -> None:
