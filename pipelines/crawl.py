@@ -7,11 +7,14 @@ fingerprint for the same reason: what was fetched stays what was fetched.
 """
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
 
 import apache_beam as beam
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from dataprep import storage
 from dataprep.crawl.rounds import CrawlDirectory, Piece, crawl_piece, finish_round, plan_round
@@ -25,6 +28,7 @@ from pipelines.shuffle import Each
 from pipelines.stage import Run, Stage, fingerprint
 
 QUARANTINED = frozenset({"malformed"})  # an answer that is not HTTP, or a body that cannot be decoded
+NAMED = 20  # unreachable hosts in the manifest
 
 
 class CrawlStage(Stage):
@@ -33,6 +37,7 @@ class CrawlStage(Stage):
     code = ()
     phases = ("fetch",)
     precious = True
+    reads_kept_documents = False
 
     def settings(self) -> dict[str, Any]:
         return {name: settings.model_dump(mode="json") for name, settings in self._crawls().items()}
@@ -53,6 +58,7 @@ class CrawlStage(Stage):
     def execute(self, run: Run) -> None:
         for name in self._crawls():
             self._crawl(name, run)
+        self._check_not_in_vain()
 
     def finish(self) -> tuple[Tally, dict[str, Any]]:
         """Counts every URL the crawl came to know: what became of it, or that it was left for later."""
@@ -61,11 +67,17 @@ class CrawlStage(Stage):
         for name in self._crawls():
             crawl = self._directory(name)
             rounds = _rounds(crawl)
+            unreachable = crawl.unreachable(len(rounds) - 1)
+            fetched: set[str] = set()
             for state in crawl.states(len(rounds) - 1).values():
-                _add_state(tally, state)
+                _add_state(tally, state, unreachable)
+                fetched |= _fetched_hosts(state)
+            never = {host: reason for host, reason in unreachable.items() if host not in fetched}
             extra[name] = {
                 "rounds": len(rounds),
                 "known": rounds[-1]["known"] if rounds else 0,
+                "unreachable_hosts": len(never),  # nothing was fetched from them
+                "unreachable": dict(list(never.items())[:NAMED]),
                 "advice": self._crawls()[name].dump_warnings(),
                 **self._totals(name, len(rounds)),
             }
@@ -79,7 +91,8 @@ class CrawlStage(Stage):
 
     def _crawl(self, name: str, run: Run) -> None:
         crawl = self._directory(name)
-        for number in range(crawl.settings.rounds):
+        first = crawl.first_round()
+        for number in range(first, first + crawl.settings.rounds):
             summary = crawl.summary(number)
             if summary is None:
                 pieces = plan_round(crawl, number)
@@ -88,8 +101,28 @@ class CrawlStage(Stage):
                 splits = [Split.of(piece.shard, 0, asdict(piece)) for piece in pieces]
                 run(_phase(name, number), partial(self._build, name, number), splits)
                 summary = finish_round(crawl, number, pieces)
-            if not summary["outcomes"]:
+            if not summary["outcomes"] and not summary["struck"]:
                 return  # no host could be asked for a page: the next round would find them no readier
+
+    def _check_not_in_vain(self) -> None:
+        """Raises ``ValueError`` when nothing was fetched and hosts could not be reached; the next run tries again."""
+        unreachable: dict[str, str] = {}
+        rounds = {name: len(_rounds(self._directory(name))) for name in self._crawls()}
+        for name, number in rounds.items():
+            crawl = self._directory(name)
+            if any(_fetched_hosts(state) for state in crawl.states(number - 1).values()):
+                return
+            unreachable |= crawl.unreachable(number - 1)
+        if not unreachable:
+            return
+        for name, number in rounds.items():
+            self._directory(name).begin_again(number)
+        host, reason = next(iter(unreachable.items()))
+        others = f", and {len(unreachable) - 1} other hosts" if len(unreachable) > 1 else ""
+        raise ValueError(
+            f"crawl: nothing could be fetched: {host} cannot be reached ({reason}){others}; "
+            "run the same command again to try again"
+        )
 
     def _build(self, name: str, number: int, splits: beam.PCollection) -> beam.PCollection:
         information = {
@@ -159,9 +192,18 @@ def _rounds(crawl: CrawlDirectory) -> list[dict[str, Any]]:
     return found
 
 
-def _add_state(tally: Tally, state: Any) -> None:
-    if state.num_rows == 0:
-        return
+def _fetched_hosts(state: pa.Table) -> set[str]:
+    return set(state.filter(pc.equal(state["status"], "fetched"))["host"].to_pylist())
+
+
+def _add_state(tally: Tally, state: pa.Table, unreachable: Iterable[str]) -> None:
+    waiting = pc.and_(
+        pc.equal(state["status"], "unfetched"), pc.is_in(state["host"], pa.array(list(unreachable), pa.string()))
+    )
+    if lost := state.filter(waiting).num_rows:
+        tally.take(lost)
+        tally.remove("host_unreachable", lost)
+    state = state.filter(pc.invert(waiting))
     for row in state.group_by(["status", "outcome"]).aggregate([([], "count_all")]).to_pylist():
         urls = row["count_all"]
         tally.take(urls)

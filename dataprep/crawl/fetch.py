@@ -42,7 +42,8 @@ _dialling: ContextVar[str] = ContextVar("_dialling")
 
 
 class FetchError(Exception):
-    """No response. ``kind``: dns, connect, tls, timeout, malformed, address or port; the message is one line."""
+    """No response. ``kind``: dns, connect (no connection), disconnect (no whole answer), tls, timeout,
+    malformed, address or port. The message is one line."""
 
     def __init__(self, kind: str, message: str) -> None:
         super().__init__(" ".join(message.split())[:300] or kind)
@@ -215,6 +216,8 @@ class Fetcher:
             raise FetchError("tls", str(error)) from None
         except aiohttp.ClientConnectorDNSError as error:
             raise FetchError("dns", str(error)) from None
+        except aiohttp.ConnectionTimeoutError:
+            raise FetchError("connect", f"no connection within {time.monotonic() - clock:.1f} s") from None
         except TimeoutError:
             raise FetchError("timeout", f"no answer within {time.monotonic() - clock:.1f} s") from None
         except (aiohttp.ClientResponseError, aiohttp.http_exceptions.HttpProcessingError, ValueError) as error:
@@ -222,7 +225,8 @@ class Fetcher:
         except (aiohttp.ClientError, OSError) as error:
             if isinstance(getattr(error, "os_error", None), AddressRefusedError):
                 raise FetchError("address", str(error)) from None
-            raise FetchError("connect", f"{type(error).__name__}: {error}") from None
+            kind = "connect" if isinstance(error, aiohttp.ClientConnectorError) else "disconnect"
+            raise FetchError(kind, f"{type(error).__name__}: {error}") from None
 
     async def _read(
         self,

@@ -2,13 +2,14 @@
 
 Decisions:
 - State is one row a URL, sorted by (key, id), in one Parquet file a shard; a shard holds whole registered domains.
-- *select* is a pure function of (state, settings): unfetched rows by (depth, id), as many as the budgets leave.
+- *select* is a pure function of (state, settings): unfetched rows, those never tried first, by (depth, id), as many
+  as the budgets leave; none of a host that was given up.
 - *merge* is a pure function of (state, fetch rows, links): a fetch changes its row, a link adds a row only if there is
   none. Both sides are sorted and compared as 16-byte ids.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ import pyarrow.compute as pc
 
 from dataprep.crawl.segments import LogRow
 from dataprep.crawl.settings import CrawlSettings
+from dataprep.crawl.trouble import blameless
 from dataprep.crawl.urls import host_of, registered_domain, shard_of, sort_key, url_id
 
 MAX_TRIES = 3
@@ -103,7 +105,7 @@ def merge(
 ) -> pa.Table:
     """The state of one shard after a round. ``links`` holds only URLs of this shard, in any order, repeats allowed."""
     changed = _attempts(log)
-    rows = _changed_rows(state, changed, round_number)
+    rows = _changed_rows(state, changed, blameless(by_host(log).values()), round_number)
     ids = np.array([url_id(url) for url in changed], dtype="S16")
     untouched = state.filter(pa.array(~is_known(np.sort(ids), np.array(state["id"].to_pylist(), dtype="S16"))))
     result = pa.concat_tables([untouched, pa.Table.from_pylist(rows, schema=STATE)])
@@ -132,6 +134,13 @@ def _new_row(link: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def by_host(log: Iterable[LogRow]) -> dict[str, list[LogRow]]:
+    hosts: dict[str, list[LogRow]] = {}
+    for row in log:
+        hosts.setdefault(host_of(row["url"]), []).append(row)
+    return hosts
+
+
 def _attempts(log: Sequence[LogRow]) -> dict[str, list[LogRow]]:
     attempts: dict[str, list[LogRow]] = {}
     for row in log:
@@ -140,7 +149,9 @@ def _attempts(log: Sequence[LogRow]) -> dict[str, list[LogRow]]:
     return attempts
 
 
-def _changed_rows(state: pa.Table, changed: dict[str, list[LogRow]], round_number: int) -> list[dict[str, Any]]:
+def _changed_rows(
+    state: pa.Table, changed: dict[str, list[LogRow]], forgiven: Counter[str], round_number: int
+) -> list[dict[str, Any]]:
     ids = np.sort(np.array([url_id(url) for url in changed], dtype="S16"))
     known = state.filter(pa.array(is_known(ids, np.array(state["id"].to_pylist(), dtype="S16"))))
     rows = {row["url"]: row for row in known.to_pylist()}
@@ -149,7 +160,7 @@ def _changed_rows(state: pa.Table, changed: dict[str, list[LogRow]], round_numbe
         last = attempts[-1]
         # a redirect target that was followed within the round has no row yet
         row = rows.get(url) or _new_row({"url": url, "depth": last["depth"], "found_on": last.get("redirect_from")})
-        row["retries"] = row["retries"] + sum(not attempt["final"] for attempt in attempts)
+        row["retries"] = row["retries"] + sum(not attempt["final"] for attempt in attempts) - forgiven[url]
         row["requests"] = row["requests"] + sum(a["outcome"] not in UNASKED for a in attempts)
         row["outcome"], row["round"] = last["outcome"], round_number
         row["digest"] = last.get("digest")
@@ -182,8 +193,10 @@ def used(states: Iterable[pa.Table]) -> tuple[Counter[str], Counter[str]]:
     return hosts, domains
 
 
-def select(states: dict[int, pa.Table], delays: dict[str, float], settings: CrawlSettings) -> dict[int, pa.Table]:
-    """The rows of ``FRONTIER`` of each shard that has any: due URLs by (depth, id) within every budget.
+def select(
+    states: dict[int, pa.Table], delays: dict[str, float], settings: CrawlSettings, given_up: Container[str] = ()
+) -> dict[int, pa.Table]:
+    """The rows of ``FRONTIER`` of each shard that has any: due URLs by (last round, depth, id) within every budget.
 
     A host gets no more than it can be asked in one round at its delay (``delays``, else the recipe's), so that no host
     holds a round up. The total budget is spent in the order of depth over all shards.
@@ -196,17 +209,20 @@ def select(states: dict[int, pa.Table], delays: dict[str, float], settings: Craw
     for shard, state in states.items():
         due = state.filter(pc.equal(state["status"], "unfetched"))
         if due.num_rows:
-            columns = [due[name] for name in ("depth", "id", "url", "host", "domain")]
+            tried = pc.fill_null(due["round"], -1)  # or one that always fails would keep the others from their turn
             shards = pa.array(np.full(due.num_rows, shard, dtype=np.int32))
-            candidates.append(pa.table([*columns, shards], names=["depth", "id", "url", "host", "domain", "shard"]))
+            due = due.select(["depth", "id", "url", "host", "domain"])
+            candidates.append(due.append_column("tried", tried).append_column("shard", shards))
     if not candidates:
         return {}
-    due = pa.concat_tables(candidates).sort_by([("depth", "ascending"), ("id", "ascending")])
+    due = pa.concat_tables(candidates).sort_by([(name, "ascending") for name in ("tried", "depth", "id")])
     taken_host: Counter[str] = Counter()
     taken_domain: Counter[str] = Counter()
     chosen: dict[int, list[dict[str, object]]] = {}
     for row in due.select(["url", "host", "domain", "depth", "shard"]).to_pylist():
         host, domain = row["host"], row["domain"]
+        if host in given_up:
+            continue
         host_left = settings.max_pages_per_host - hosts[host]
         domain_left = settings.max_pages_per_domain - domains[domain]
         delay = max(delays.get(host, 0.0), settings.delay_of(host))

@@ -26,14 +26,14 @@ class Gate:
     async def robots(self, host: Host, origin: str) -> Robots:
         """What holds for ``origin`` now; its delay becomes the host's.
 
-        Raises ``HostClosedError`` when it could not be fetched three times, ``RoundOverError``, or ``FetchError`` (dns,
-        address or port) when the host itself cannot be asked.
+        Raises ``HostClosedError`` when it could not be fetched three times (once, if the host gave no answer in the
+        round before), ``RoundOverError``, or ``FetchError`` (dns, address or port) when the host cannot be asked.
         """
         while True:
             robots = self._known.get(origin)
             if robots is not None and robots.expires > self._turns.now():
                 break
-            if self.tries[origin] >= TRIES:
+            if self.tries[origin] >= (1 if host.patience.strikes else TRIES):
                 raise HostClosedError
             if self.tries[origin]:
                 await self._turns.wait(max(host.patience.ready, self._turns.now() + RETRY_SECONDS))

@@ -47,6 +47,7 @@ class Known(NamedTuple):
     ready: float = 0.0
     penalty: int = 0
     failures: int = 0
+    strikes: int = 0
 
 
 @dataclass
@@ -59,6 +60,7 @@ class Patience:
     ready: float = 0.0
     penalty: int = 0  # n of delay × 2ⁿ
     failures: int = 0  # in a row, over rounds
+    strikes: int = 0  # earlier rounds in a row without an answer
 
     def gap(self, response_time: float) -> float:
         """Seconds to wait after an ordinary response that took ``response_time`` seconds."""

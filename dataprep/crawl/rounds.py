@@ -6,8 +6,9 @@ Under ``OUT/crawl/<source>/round=NNNN`` (fetch, nonok and robots are described i
     frontier/shard=NNN.parquet   what the round asks for
     links/shard=NNN.parquet      what the pages link to, each URL once, by the shard that found it
     state/shard=NNN.parquet      every known URL after the round
-    hosts/shard=NNN.parquet      when a host may be asked again, its back-off, failures, delay
+    hosts/shard=NNN.parquet      when a host may be asked again, its failures and strikes, its delay
     hosts/robots-NNN.parquet     robots.txt of each origin as decided
+    ../_again.json               first round of this attempt, if all before it were in vain
     _round.json                  counts; written last: a round without it is not over
 """
 
@@ -22,7 +23,7 @@ import pyarrow.parquet as pq
 
 from dataprep import storage
 from dataprep.crawl.fetch import Resolve, identity, system_resolve
-from dataprep.crawl.frontier import LINKS, STATE, known_ids, link_batch, merge, select
+from dataprep.crawl.frontier import LINKS, STATE, by_host, known_ids, link_batch, merge, select
 from dataprep.crawl.gate import robots_of
 from dataprep.crawl.harvest import harvest
 from dataprep.crawl.politeness import Known
@@ -31,6 +32,7 @@ from dataprep.crawl.scope import Scope
 from dataprep.crawl.segments import LogRow, Segments, read_log, shard_logs
 from dataprep.crawl.settings import CrawlSettings
 from dataprep.crawl.shard import Memory, ShardCrawl, Summary
+from dataprep.crawl.trouble import HOST_ROUNDS, back_off, strike
 from dataprep.crawl.urls import host_of, origin_of
 
 HOSTS = pa.schema(
@@ -39,6 +41,8 @@ HOSTS = pa.schema(
         pa.field("ready", pa.float64(), nullable=False),
         pa.field("penalty", pa.int32(), nullable=False),
         pa.field("failures", pa.int32(), nullable=False),
+        pa.field("strikes", pa.int32(), nullable=False),  # rounds in a row without an answer
+        pa.field("reason", pa.string()),  # of the last strike
         pa.field("delay", pa.float64()),
         pa.field("address", pa.string()),
     ]
@@ -110,6 +114,27 @@ class CrawlDirectory:
             for shard in range(self.settings.shards)
         }
 
+    def first_round(self) -> int:
+        """0, or how many rounds the attempts before this one have made, in which nothing could be fetched."""
+        path = storage.join(self.path, "_again.json")
+        return int(storage.read_json(path)["round"]) if storage.exists(path) else 0
+
+    def begin_again(self, round_number: int) -> None:
+        """Let the next run go on with this round as if it were the first; what hosts asked for is not forgotten."""
+        storage.write_json(storage.join(self.path, "_again.json"), {"round": round_number})
+
+    def hosts(self, round_number: int, shard: int) -> list[dict[str, Any]]:
+        """The rows of ``HOSTS`` after a round, as the round after it is to see them."""
+        rows: list[dict[str, Any]] = self.table(round_number, "hosts", shard, HOSTS).to_pylist()
+        if round_number + 1 == self.first_round():
+            rows = [{**row, "strikes": 0, "reason": None} for row in rows]
+        return rows
+
+    def unreachable(self, round_number: int) -> dict[str, str]:
+        """Host → reason of those that gave no answer when they were last asked, by name."""
+        rows = [row for s in range(self.settings.shards) for row in self.hosts(round_number, s) if row["strikes"]]
+        return {row["host"]: row["reason"] for row in sorted(rows, key=lambda row: str(row["host"]))}
+
     def readiness(self) -> dict[str, float]:
         """Host → Unix time from which it may be asked again, after the last whole round."""
         last = 0
@@ -130,13 +155,16 @@ def plan_round(crawl: CrawlDirectory, round_number: int) -> list[Piece]:
     """Select what the round asks for and write it; the same again gives the same bytes. Empty: the crawl is over."""
     delays: dict[str, float] = {}
     addresses: dict[str, set[int]] = {}
+    given_up: set[str] = set()
     for shard in range(crawl.settings.shards):
-        for row in crawl.table(round_number - 1, "hosts", shard, HOSTS).to_pylist():
+        for row in crawl.hosts(round_number - 1, shard):
+            if row["strikes"] >= HOST_ROUNDS:
+                given_up.add(row["host"])
             delays[row["host"]] = row["delay"] or 0.0
             if row["address"] is not None:
                 addresses.setdefault(row["address"], set()).add(shard)
     states = crawl.states(round_number - 1)
-    chosen = select(states, delays, crawl.settings)
+    chosen = select(states, delays, crawl.settings, given_up)
     spent = sum(sum(state["requests"].to_pylist()) for state in states.values())
     spare = crawl.settings.max_pages - spent - sum(table.num_rows for table in chosen.values())
     pieces = []
@@ -197,11 +225,11 @@ def warc_information(settings: CrawlSettings, information: dict[str, str]) -> di
 
 def recall(crawl: CrawlDirectory, round_number: int, shard: int) -> Memory:
     """What the rounds before know about a shard's hosts and URLs."""
-    hosts = crawl.table(round_number - 1, "hosts", shard, HOSTS).to_pylist()
+    hosts = crawl.hosts(round_number - 1, shard)
     robots = crawl.table(round_number - 1, "hosts", shard, ROBOTS, "robots-").to_pylist()
     state = crawl.states(-1)[shard] if round_number == 0 else crawl.table(round_number - 1, "state", shard, STATE)
     return Memory(
-        {row["host"]: Known(row["ready"], row["penalty"], row["failures"]) for row in hosts},
+        {row["host"]: Known(*(row[name] for name in Known._fields)) for row in hosts},
         {row.pop("origin"): Robots(**row) for row in robots},
         known_ids(state),
     )
@@ -211,14 +239,14 @@ def finish_round(crawl: CrawlDirectory, round_number: int, pieces: list[Piece]) 
     """Merge what the pieces left behind into state and hosts, shard by shard, and close the round."""
     before = crawl.states(round_number - 1)
     outcomes: Counter[str] = Counter()
-    known = unfetched = 0
+    known = unfetched = struck = 0
     for shard in range(crawl.settings.shards):
         log = [row for path in shard_logs(crawl.path, round_number, shard) for row in read_log(path)]
         found = [_of_shard(crawl.table(round_number, "links", piece.shard, LINKS), shard) for piece in pieces]
         links = pa.concat_tables([LINKS.empty_table(), *found])
         state = merge(before[shard], log, links, round_number, crawl.settings)
         crawl.write(state, round_number, "state", shard)
-        _write_hosts(crawl, round_number, shard, log)
+        struck += _write_hosts(crawl, round_number, shard, log)
         outcomes.update(row["outcome"] for row in log if row["kind"] == "page")
         known += state.num_rows
         unfetched += state["status"].to_pylist().count("unfetched")
@@ -228,6 +256,7 @@ def finish_round(crawl: CrawlDirectory, round_number: int, pieces: list[Piece]) 
         "outcomes": dict(sorted(outcomes.items())),
         "known": known,
         "unfetched": unfetched,
+        "struck": struck,
     }
     storage.write_json(crawl.file(round_number, "_round.json"), value)
     return value
@@ -237,14 +266,24 @@ def _of_shard(links: pa.Table, shard: int) -> pa.Table:
     return links.filter(pa.compute.equal(links["shard"], shard))
 
 
-def _write_hosts(crawl: CrawlDirectory, round_number: int, shard: int, log: list[LogRow]) -> None:
-    hosts = {row["host"]: row for row in crawl.table(round_number - 1, "hosts", shard, HOSTS).to_pylist()}
+def _write_hosts(crawl: CrawlDirectory, round_number: int, shard: int, log: list[LogRow]) -> int:
+    """Returns how many hosts could not be reached in this round."""
+    hosts = {row["host"]: row for row in crawl.hosts(round_number - 1, shard)}
+    struck = 0
     robots = {
         row["origin"]: row for row in crawl.table(round_number - 1, "hosts", shard, ROBOTS, "robots-").to_pylist()
     }
+    for name, rows in by_host(log).items():
+        host = hosts.setdefault(name, {"host": name, "strikes": 0})
+        host.update({key: rows[-1][key] for key in ("ready", "penalty", "failures")})
+        judged = strike(rows, host["strikes"])
+        if judged is not None:
+            host["strikes"], host["reason"] = judged
+            if host["strikes"]:
+                struck += 1
+                host["ready"] = max(host["ready"], rows[-1]["time"] + back_off(host["strikes"]))
     for row in log:
-        host = hosts.setdefault(host_of(row["url"]), {"host": host_of(row["url"]), "delay": None})
-        host["ready"], host["penalty"], host["failures"] = row["ready"], row["penalty"], row["failures"]
+        host = hosts[host_of(row["url"])]
         if row["kind"] == "page" and row.get("address"):  # a robots.txt may have come from another host
             host["address"] = row["address"]
         if row["kind"] == "robots":
@@ -255,3 +294,4 @@ def _write_hosts(crawl: CrawlDirectory, round_number: int, shard: int, log: list
     crawl.write(
         pa.Table.from_pylist([robots[o] for o in sorted(robots)], ROBOTS), round_number, "hosts", shard, "robots-"
     )
+    return struck

@@ -37,8 +37,8 @@ class LogRow(TypedDict, total=False):
     """One line of a fetch log: a request and its answer, or why there was no request.
 
     kind: page or robots. outcome of a page: ok, redirect, redirect_sink, http_NNN, empty, type, timeout, connect, tls,
-    malformed, dns, address, port, robots; of robots.txt: rules, none, unreachable. The URL is the one that was asked,
-    which is the record's target URI; a redirect is followed as a row of its own that names it in redirect_from.
+    disconnect, malformed, dns, address, port, robots; of robots.txt: rules, none, unreachable. The URL is the one
+    asked, which is the record's target URI; a redirect is followed as a row of its own that names it in redirect_from.
     """
 
     kind: str

@@ -222,7 +222,7 @@ class ShardCrawl:
             "final": error.kind in ("address", "port", "malformed"),
             "error": str(error),
         }
-        if error.kind in ("dns", "address"):  # says something about the host: its other URLs get the same answer
+        if error.kind == "address":  # its other URLs get the same answer
             for other in list(queue.targets):
                 self._log(queue, other, row.copy())
             raise HostClosedError

@@ -15,6 +15,7 @@ import pytest
 import yaml
 
 from dataprep import storage
+from dataprep.crawl import gate, politeness, trouble
 from dataprep.recipe import RecipeError, parse_recipe
 from pipelines.crawl import CrawlStage
 from pipelines.local import in_process_runner
@@ -124,6 +125,42 @@ def test_a_site_that_forbids_everything_is_an_error_that_says_so(site: Site, tmp
     site.pages["/robots.txt"] = http("User-agent: *\nDisallow: /\n")
     with pytest.raises(StageError, match="robots 1"):
         drive(recipe(site), tmp_path)
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trouble, "BACKOFF_SECONDS", 0.0)
+    monkeypatch.setattr(gate, "RETRY_SECONDS", 0.0)
+    monkeypatch.setattr(politeness, "BACKOFF_CAP", 0.0)
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_crawl_in_vain_is_an_error_and_the_next_run_tries_again(site: Site, tmp_path: Path) -> None:
+    rules = site.pages["/robots.txt"]
+    site.pages["/robots.txt"] = http("later", "503 Service Unavailable")
+    wanted = r"127\.0\.0\.1 cannot be reached \(robots\.txt: answered 503\); run the same command again"
+    for attempt in (1, 2):  # the second as fully as the first
+        with pytest.raises(ValueError, match=wanted) as error:
+            drive(recipe(site), tmp_path)
+        assert "\n" not in str(error.value)
+        assert read_manifest(str(tmp_path / "crawl")) is None
+        assert len(site.requests) == 5 * attempt
+        assert site.paths() == []
+    site.pages["/robots.txt"] = rules
+    drive(recipe(site), tmp_path)
+    assert counts(tmp_path)["kept"] == PAGES - 1
+
+
+@pytest.mark.usefixtures("impatient")
+def test_hosts_that_were_never_reached_are_named_and_their_urls_counted_apart(site: Site, tmp_path: Path) -> None:
+    nobody = "127.0.0.2"  # where the site does not listen
+    seeds = [site.url("/0"), site.url("/a", nobody), site.url("/b", nobody)]
+    drive(recipe(site, seeds=seeds, own_hosts={"127.0.0.1": 0.0, nobody: 0.0}), tmp_path)
+    manifest = read_manifest(str(tmp_path / "crawl"))
+    assert manifest is not None
+    assert manifest["counts"]["removed"]["host_unreachable"][0] == 2
+    assert manifest["extra"]["web"]["unreachable_hosts"] == 1
+    assert "ClientConnectorError" in manifest["extra"]["web"]["unreachable"][nobody]
 
 
 def test_a_recipe_without_contact_is_refused_in_one_line() -> None:

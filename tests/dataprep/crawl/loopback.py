@@ -168,7 +168,9 @@ def crawl_all(
             break
         summaries += done[0]
         rows += done[1]
-        if not any(row["kind"] == "page" for row in done[1]):
+        summary = crawl.summary(number)
+        assert summary is not None
+        if not summary["outcomes"] and not summary["struck"]:
             break
     return summaries, rows
 

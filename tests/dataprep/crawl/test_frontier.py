@@ -99,6 +99,31 @@ def test_three_failed_tries_make_a_url_gone_and_404_needs_one() -> None:
         assert found == {"http://a.com/x": status, "http://a.com/y": "gone"}
 
 
+def test_the_failures_that_close_a_host_cost_its_urls_nothing() -> None:
+    s = settings()
+    state = state_of([(f"http://a.com/{i}", 0) for i in range(9)], s)
+    log = [row("http://a.com/0", "timeout", final=False, failures=1), row("http://a.com/1", status=200, failures=0)]
+    log += [row(f"http://a.com/{i}", "timeout", final=False, failures=i - 1) for i in range(2, 7)]
+    found = merge(state, log, LINKS.empty_table(), 0, s).to_pylist()
+    assert {r["url"] for r in found if r["retries"]} == {"http://a.com/0"}
+    assert sum(r["status"] == "unfetched" for r in found) == 8
+
+
+def test_a_url_that_failed_lets_those_never_tried_go_first() -> None:
+    s = settings(max_pages=4, round_seconds=10)
+    state = state_of([(f"http://a.com/{i}", i) for i in range(4)], s)
+    log = [row("http://a.com/0", "timeout", final=False, failures=1)]
+    state = merge(state, log, LINKS.empty_table(), 0, s)
+    assert chosen({0: state}, s) == ["http://a.com/1", "http://a.com/2"]
+
+
+def test_no_url_of_a_host_that_was_given_up_is_selected() -> None:
+    s = settings()
+    state = state_of([("http://a.com/", 0), ("http://b.com/", 0)], s)
+    tables = select({0: state}, {}, s, {"a.com"})
+    assert [url for table in tables.values() for url in table["url"].to_pylist()] == ["http://b.com/"]
+
+
 def test_refusals_cost_no_budget() -> None:
     s = settings()
     state = merge(state_of([("http://a.com/x", 0)], s), [row("http://a.com/x", "robots")], LINKS.empty_table(), 0, s)

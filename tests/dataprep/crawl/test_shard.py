@@ -1,6 +1,7 @@
 """Shards on a loopback server that counts: politeness, robots.txt, redirects, budgets, and the log that adds up."""
 
 import itertools
+import socket
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ import fastwarc.warc
 import pytest
 import warcio.archiveiterator
 
+from dataprep.crawl import gate, politeness, trouble
 from dataprep.crawl.rounds import CrawlDirectory
 from dataprep.crawl.segments import LogRow
 from dataprep.crawl.shard import Summary
@@ -292,7 +294,7 @@ def test_a_host_that_keeps_failing_is_left_alone_and_its_urls_keep_their_tries(s
     summary = done[0][0]
     assert (summary.failed, summary.deferred) == (5, 15)
     states = [row for state in crawl.states(0).values() for row in state.to_pylist()]
-    assert Counter(row["retries"] for row in states) == {1: 5, 0: 15}
+    assert Counter((row["retries"], row["status"]) for row in states) == {(0, "unfetched"): 20}
 
 
 def test_a_connection_closed_without_an_answer_is_one_request(site: Site, tmp_path: Path) -> None:
@@ -302,8 +304,9 @@ def test_a_connection_closed_without_an_answer_is_one_request(site: Site, tmp_pa
 
 
 def test_a_host_that_was_left_alone_is_asked_once_more_and_fully_again_when_it_answers(
-    site: Site, tmp_path: Path
+    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(trouble, "BACKOFF_SECONDS", 0.5)
     dead = True
 
     def answer(request: Request) -> bytes:
@@ -315,9 +318,59 @@ def test_a_host_that_was_left_alone_is_asked_once_more_and_fully_again_when_it_a
     assert len(site.paths()) == 5
     crawl_round(crawl, 1)
     assert len(site.paths()) == 6
+    assert site.requests[-1].started - site.requests[-2].ended >= 0.4
     dead = False
     crawl_round(crawl, 2)
     assert len(site.paths()) > 20
+
+
+def test_a_failed_lookup_costs_the_host_and_not_its_urls(
+    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trouble, "BACKOFF_SECONDS", 0.0)
+    site.pages |= {f"/{i}": http("words") for i in range(4)}
+    settings = settings_for(site, seeds=[site.url(f"/{i}", "late.test") for i in range(4)], own_hosts={"late.test": 0})
+    crawl = CrawlDirectory(str(tmp_path), settings)
+    for _ in range(2):
+        done = crawl_round(crawl, _)
+        assert done is not None
+        assert [row["outcome"] for row in done[1]] == ["dns"]
+        assert adds_up(done[0])
+    assert crawl.unreachable(1) == {"late.test": "dns: late.test has no address: no such host: late.test"}
+    done = crawl_round(crawl, 2, resolver({"late.test": "127.0.0.1"}))
+    assert done is not None
+    assert Counter(outcomes(done[1]).values()) == {"ok": 4}
+    assert crawl.unreachable(2) == {}
+
+
+@pytest.mark.parametrize("robots", [http("no", "503 Service Unavailable"), b""], ids=["503", "closed"])
+def test_a_host_without_a_readable_robots_txt_is_given_up_after_three_rounds(
+    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, robots: bytes
+) -> None:
+    monkeypatch.setattr(trouble, "BACKOFF_SECONDS", 0.0)
+    monkeypatch.setattr(gate, "RETRY_SECONDS", 0.0)
+    site.pages |= {"/robots.txt": robots, "/a": http("words")}
+    monkeypatch.setattr(politeness, "BACKOFF_CAP", 0.0)
+    crawl_all(str(tmp_path), settings_for(site, "/a"))
+    assert [request.path for request in site.requests] == ["/robots.txt"] * 5
+    crawl = CrawlDirectory(str(tmp_path), settings_for(site, "/a"))
+    (state,) = [row for state in crawl.states(2).values() for row in state.to_pylist()]
+    assert (state["status"], state["retries"]) == ("unfetched", 0)
+    assert list(crawl.unreachable(2)) == ["127.0.0.1"]
+    assert crawl.unreachable(2)["127.0.0.1"].startswith("robots.txt: ")
+
+
+def test_a_refused_connection_costs_the_url_nothing_and_a_broken_one_costs_a_try(
+    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    site.pages |= {"/a": b"", "/robots.txt": http("")}
+    for seed, retries in ((site.url("/a"), 1), (f"http://127.0.0.1:{port}/", 0)):
+        crawl = CrawlDirectory(str(tmp_path / str(retries)), settings_for(site, seeds=[seed], round_seconds=5))
+        crawl_round(crawl, 0)
+        (row,) = [row for state in crawl.states(0).values() for row in state.to_pylist()]
+        assert (row["status"], row["retries"]) == ("unfetched", retries)
 
 
 def test_answers_that_are_not_pages_say_what_they_were(site: Site, tmp_path: Path) -> None:
