@@ -6,6 +6,7 @@ SEED ?=
 CONTACT_URL ?=
 CONTACT_MAIL ?=
 OUT ?= demo-out
+TEST_PROCESSES ?= 2
 
 .PHONY: demo test check bench format clean
 .DEFAULT_GOAL := demo
@@ -25,7 +26,7 @@ demo: .venv/ready
 	@$(BIN)/python -m pipelines.demo --out "$(OUT)" $(if $(SEED),--seed-url "$(SEED)") $(if $(CONTACT_URL),--contact-url "$(CONTACT_URL)") $(if $(CONTACT_MAIL),--contact-mail "$(CONTACT_MAIL)")
 
 test: .venv/ready
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile
 
 check: .venv/ready
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy

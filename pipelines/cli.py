@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 import yaml
+from pydantic import ValidationError
 from rich.console import Console
 from rich.table import Table
 
@@ -29,7 +30,7 @@ console = Console()
 USAGE_ERROR: type[Exception] = next(c for c in typer.BadParameter.__mro__ if c.__name__ == "ClickException")
 
 PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True}
-PLACES = ("file", "gs", "s3", "abfs", "hdfs")  # what every worker can see; a process's memory is not among them
+PLACES = ("file", "gs", "s3")  # what every worker can see; a process's memory is not among them
 RECIPES = (Path(__file__).parents[1] / "recipes", Path(sys.prefix) / "share" / "corpusmill" / "recipes")
 
 RecipeArgument = Annotated[str, typer.Argument(metavar="RECIPE", help="A YAML file, or the name of a bundled recipe.")]
@@ -96,10 +97,15 @@ def _dry_run(recipe: Any, out: str, beam_args: list[str], until: str) -> None:
     findings = check_chain(recipe, out, beam_args, until)
     table = Table("stage", "transforms", "coders", "packages", "problems", box=None)
     for finding in findings:
-        problems = "\n".join(finding.problems) or "none"
+        problems = str(len(finding.problems) or "none")
         table.add_row(finding.stage, str(finding.transforms), str(finding.coders), str(len(finding.packages)), problems)
     console.print(table)
-    console.print("packages the workers need: " + ", ".join(sorted({p for f in findings for p in f.packages})))
+    packages = ", ".join(sorted({package for finding in findings for package in finding.packages}))
+    console.print(f"packages the workers need: {packages}", highlight=False, soft_wrap=True)
+    for finding in findings:
+        for kind, lines in (("problem", finding.problems), ("note", finding.notes)):
+            for line in lines:
+                console.print(f"{kind}: {finding.stage}: {line}", highlight=False, soft_wrap=True, markup=False)
     raise typer.Exit(1 if any(finding.problems for finding in findings) else 0)
 
 
@@ -222,7 +228,7 @@ def main() -> None:
     try:
         code = app(standalone_mode=False)
     except USAGE_ERROR as error:
-        _refuse(error.format_message())  # type: ignore[attr-defined]
+        _refuse(_usage(error))
     except UserError as error:
         _refuse(str(error))
     except (typer.Abort, KeyboardInterrupt):
@@ -231,6 +237,13 @@ def main() -> None:
         _refuse(f"{error.filename or 'a file'}: {error.strerror or error}")
     else:
         sys.exit(code if isinstance(code, int) else 0)
+
+
+def _usage(error: Exception) -> str:
+    """The parser's message, with the value it is about, which only the validation error behind it knows."""
+    cause = error.__cause__
+    given = f" (given: {cause.errors()[0]['input']!r})" if isinstance(cause, ValidationError) else ""
+    return f"{error.format_message()}{given}"  # type: ignore[attr-defined]
 
 
 def _refuse(message: str) -> None:
