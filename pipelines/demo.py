@@ -98,6 +98,7 @@ def main() -> None:
     parser.add_argument("--contact-url", help="a page about you or your crawler, sent to the site you crawl")
     parser.add_argument("--contact-mail", help="your mail address, sent to the site you crawl")
     parser.add_argument("--port", type=int, default=PORT, help="of the built-in site")
+    parser.add_argument("--steps", type=int, help="train this many steps only")
     options = parser.parse_args()
     out = options.out
     run = ["dataprep", "run", str(os.path.relpath(RECIPE)), "--out", out]
@@ -126,7 +127,8 @@ def main() -> None:
     _step("dataprep", "stats", out)
     _step("dataprep", "report", out)
     _forget_model_of_other_shards(out)
-    _step("trainer", "train", f"{out}/shards", "--run", f"{out}/model")
+    steps = ["--steps", str(options.steps)] if options.steps else []
+    _step("trainer", "train", f"{out}/shards", "--run", f"{out}/model", *steps)
     console.print(
         f"\nread the report: [bold]{os.path.abspath(out)}/report.html[/bold]\n"
         f"look at what went: dataprep inspect {out} --verdict removed\n"
