@@ -166,7 +166,9 @@ class CrawlShard:
         for row in last.values():
             if row["final"]:
                 self._count(row, receipt)
-        receipt.extra.update({key: value for key, value in asdict(summary).items() if value is not None})
+        values = asdict(summary)
+        values |= {f"links_unread_{reason}": pages for reason, pages in values.pop("links_unread").items()}
+        receipt.extra.update({key: value for key, value in values.items() if value is not None})
         return asdict(piece)
 
     def _count(self, row: LogRow, receipt: Receipt) -> None:

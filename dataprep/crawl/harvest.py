@@ -1,5 +1,7 @@
 """From committed pages to links: a pure function of a shard's segments, done after the fetching, in document order."""
 
+import logging
+from collections import Counter
 from collections.abc import Iterator
 
 import fastwarc.warc
@@ -11,11 +13,13 @@ from dataprep.crawl.scope import Scope
 from dataprep.crawl.segments import LogRow, read_log, shard_logs
 from dataprep.crawl.settings import CrawlSettings
 
+logger = logging.getLogger(__name__)
+
 
 def harvest(
-    directory: str, round_number: int, shard: int, settings: CrawlSettings
+    directory: str, round_number: int, shard: int, settings: CrawlSettings, unread: Counter[str]
 ) -> Iterator[tuple[str, int, str | None]]:
-    """(url, depth, page) of every link in scope. A page whose links cannot be read in time gives none."""
+    """(url, depth, page) of every link in scope. ``unread`` counts pages whose links could not be read, by reason."""
     scope = Scope(settings)
     with LinkReader() as reader:
         for log in shard_logs(directory, round_number, shard):
@@ -34,8 +38,11 @@ def harvest(
             if warc is None:
                 continue
             for row, content_type, link_headers, body in _bodies(storage.join(directory, warc), pages):
-                links = reader.links(row["url"], content_type, link_headers, body)
-                for link in links or ():
+                links, reason = reader.links(row["url"], content_type, link_headers, body)
+                if reason is not None:
+                    unread[reason] += 1
+                    logger.warning("%s: links not read (%s)", row["url"], reason)
+                for link in links:
                     if scope.allows(link):
                         yield link, row["depth"] + 1, row["url"]
 

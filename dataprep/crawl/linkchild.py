@@ -1,11 +1,15 @@
-"""Link extraction in a child process with a deadline for each page: a page that makes the parser spin costs one child.
+"""Link extraction in a child process with a limit for each page: a page that makes the parser spin costs one child.
 
-The child reads frames from standard input and answers each with one: two 32-bit lengths, a JSON header, a body.
+The child reads frames from standard input and answers each with one: two 32-bit lengths, a JSON header, a body. The
+limit is CPU time, counted and enforced by the kernel (ITIMER_PROF, default action of SIGPROF), so that the frontier
+depends on the page and not on how busy the machine is.
 """
 
 import json
 import os
+import resource
 import select
+import signal
 import struct
 import subprocess
 import sys
@@ -14,7 +18,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO
 
-PAGE_SECONDS = 10.0
+PAGE_SECONDS = 10.0  # of CPU time
 _LENGTHS = struct.Struct(">II")
 
 
@@ -32,9 +36,13 @@ class LinkReader:
     ) -> None:
         self._stop()
 
-    def links(self, url: str, content_type: str, link_headers: list[str], body: bytes) -> list[str] | None:
-        """The links of one page; None when the child did not answer within ``PAGE_SECONDS`` or died."""
-        child = self._child = self._child or _start()
+    def links(self, url: str, content_type: str, link_headers: list[str], body: bytes) -> tuple[list[str], str | None]:
+        """The links of one page, and why those in its HTML were not read.
+
+        The reason is one of ``hazard``'s, time_limit (more than ``PAGE_SECONDS``), crash, or None. A child that neither
+        answers nor uses CPU is ended after ten times the limit and half a minute.
+        """
+        child = self._child = self._child or _start(PAGE_SECONDS)
         assert child.stdin is not None
         assert child.stdout is not None
         header = json.dumps([url, content_type, link_headers]).encode()
@@ -42,13 +50,15 @@ class LinkReader:
             child.stdin.write(_LENGTHS.pack(len(header), len(body)) + header)
             child.stdin.write(body)
             child.stdin.flush()
-            answer = _read(child.stdout, time.monotonic() + PAGE_SECONDS)
+            answer = _read(child.stdout, time.monotonic() + 10 * PAGE_SECONDS + 30.0)
         except BrokenPipeError:
-            answer = None
-        if answer is None:
+            answer = b""
+        if not answer:
+            code = child.wait() if answer is not None else None
             self._stop()
-            return None
-        return [str(link) for link in json.loads(answer)]
+            return [], "time_limit" if code in (None, -signal.SIGPROF) else "crash"
+        found, reason = json.loads(answer)
+        return found, reason
 
     def _stop(self) -> None:
         if self._child is not None:
@@ -57,11 +67,11 @@ class LinkReader:
             self._child = None
 
 
-def _start() -> subprocess.Popen[bytes]:
+def _start(seconds: float) -> subprocess.Popen[bytes]:
     root = str(Path(__file__).parents[2])
     path = os.pathsep.join([root, *filter(None, [os.environ.get("PYTHONPATH")])])
     return subprocess.Popen(
-        [sys.executable, "-m", "dataprep.crawl.linkchild"],
+        [sys.executable, "-m", "dataprep.crawl.linkchild", str(seconds)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
@@ -71,6 +81,7 @@ def _start() -> subprocess.Popen[bytes]:
 
 
 def _read(pipe: IO[bytes], deadline: float) -> bytes | None:
+    """One frame's header; empty at the end of the pipe, None after ``deadline``."""
     data = b""
     wanted = _LENGTHS.size
     while len(data) < wanted:
@@ -79,26 +90,29 @@ def _read(pipe: IO[bytes], deadline: float) -> bytes | None:
             return None
         piece = os.read(pipe.fileno(), 1 << 20)
         if not piece:
-            return None
+            return b""
         data += piece
         if wanted == _LENGTHS.size and len(data) >= wanted:
             wanted += _LENGTHS.unpack(data[:wanted])[0]
     return data[_LENGTHS.size :]
 
 
-def main() -> None:
+def main(seconds: float) -> None:
     """The child: one answer for each frame, until standard input ends."""
     from dataprep.crawl.links import decode_html, extract_links
 
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     source, sink = sys.stdin.buffer, sys.stdout.buffer
     while lengths := source.read(_LENGTHS.size):
         header_length, body_length = _LENGTHS.unpack(lengths)
         url, content_type, link_headers = json.loads(source.read(header_length))
         body = source.read(body_length)
+        signal.setitimer(signal.ITIMER_PROF, seconds)
         answer = json.dumps(extract_links(decode_html(body, content_type), url, link_headers)).encode()
+        signal.setitimer(signal.ITIMER_PROF, 0)
         sink.write(_LENGTHS.pack(len(answer), 0) + answer)
         sink.flush()
 
 
 if __name__ == "__main__":
-    main()
+    main(float(sys.argv[1]))

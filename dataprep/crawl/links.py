@@ -4,8 +4,8 @@ Decisions:
 - From a, area, link (canonical, alternate, next, prev), iframe, frame, meta refresh within 5 s and the Link header;
   the first ``<base href>`` resolves them. Never from forms, scripts, styles or images.
 - Lexbor's time is quadratic in nesting and in the attributes of one tag, so a page is looked over once in linear time
-  first, and what is too deep, too wide or over 2 MiB gives no links. What the guard cannot see is stopped by the time
-  limit of the child process these functions run in (``linkchild``).
+  first, and what is too deep, too wide or over 2 MiB gives only those of its header. What the guard cannot see is
+  stopped by the CPU limit of the child process these functions run in (``linkchild``).
 """
 
 import re
@@ -82,9 +82,10 @@ def decode_html(body: bytes, content_type: str) -> str:
         return body.decode("utf-8", "replace")
 
 
-def extract_links(html: str, url: str, link_headers: list[str]) -> list[str]:
-    """Normal URLs that the page at ``url`` links to, without the page itself."""
-    if hazard(html) is not None:
+def extract_links(html: str, url: str, link_headers: list[str]) -> tuple[list[str], str | None]:
+    """Normal URLs that the page at ``url`` links to, without itself, and why its HTML was not read (``hazard``)."""
+    reason = hazard(html)
+    if reason is not None:
         found = list(_header_links(link_headers))
         base = url
     else:
@@ -97,7 +98,7 @@ def extract_links(html: str, url: str, link_headers: list[str]) -> list[str]:
         if link and not link.startswith("#") and (target := normalise(link, base)) is not None:
             links[target] = None
     links.pop(url, None)
-    return list(links)
+    return list(links), reason
 
 
 def _base(tree: LexborHTMLParser, url: str) -> str:

@@ -203,7 +203,9 @@ def crawl_piece(
                 memory.hosts[host] = known._replace(ready=max(known.ready, ready))
         shard = ShardCrawl(crawl.settings, targets, piece.allowance, memory, segments, piece.crowded, resolve, progress)
         summary = asyncio.run(shard.run())
-    links = link_batch(harvest(crawl.path, round_number, piece.shard, crawl.settings), crawl.settings)
+    unread: Counter[str] = Counter()
+    links = link_batch(harvest(crawl.path, round_number, piece.shard, crawl.settings, unread), crawl.settings)
+    summary.links_unread = dict(sorted(unread.items()))
     crawl.write(links, round_number, "links", piece.shard)
     return summary, segments.rows
 

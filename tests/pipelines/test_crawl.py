@@ -163,6 +163,15 @@ def test_hosts_that_were_never_reached_are_named_and_their_urls_counted_apart(si
     assert "ClientConnectorError" in manifest["extra"]["web"]["unreachable"][nobody]
 
 
+def test_pages_whose_links_were_not_read_are_counted_with_the_reason(site: Site, tmp_path: Path) -> None:
+    site.pages["/3"] = http("<div>" * 6000 + "words<a href=/lost>x</a>")
+    drive(recipe(site), tmp_path)
+    manifest = read_manifest(str(tmp_path / "crawl"))
+    assert manifest is not None
+    assert manifest["extra"]["web"]["links_unread_depth"] == 1
+    assert "/lost" not in site.counts()
+
+
 def test_a_recipe_without_contact_is_refused_in_one_line() -> None:
     crawl = {"seeds": ["https://www.a.example/"]}
     with pytest.raises(RecipeError) as error:

@@ -1,5 +1,8 @@
 """Which links a page has, and which pages are not given to the parser."""
 
+import signal
+import threading
+
 import pytest
 
 from dataprep.crawl import linkchild
@@ -10,7 +13,7 @@ PAGE = "http://a.example/dir/page.html"
 
 
 def links(html: str, headers: list[str] | None = None) -> list[str]:
-    return extract_links(html, PAGE, headers or [])
+    return extract_links(html, PAGE, headers or [])[0]
 
 
 def test_every_place_a_reader_could_follow_gives_a_link_in_order_and_once() -> None:
@@ -76,10 +79,25 @@ def test_text_is_decoded_by_mark_then_header_then_meta() -> None:
 
 
 def test_the_child_gives_the_same_links_and_survives_hostile_pages(monkeypatch: pytest.MonkeyPatch) -> None:
+    good, hostile = b"<a href=x>", b"<a href=y></a>" * 100_000
     with LinkReader() as reader:
-        assert reader.links(PAGE, "text/html", [], b"<a href=x>") == ["http://a.example/dir/x"]
-        assert reader.links(PAGE, "text/html", [], b"<div>" * 300_000) == []
-        monkeypatch.setattr(linkchild, "PAGE_SECONDS", 0.0)
-        assert reader.links(PAGE, "text/html", [], b"<a href=x>") is None
-        monkeypatch.setattr(linkchild, "PAGE_SECONDS", 20.0)
-        assert reader.links(PAGE, "text/html", [], b"<a href=x>") == ["http://a.example/dir/x"]
+        assert reader.links(PAGE, "text/html", [], good) == (["http://a.example/dir/x"], None)
+        assert reader.links(PAGE, "text/html", [], b"<div>" * 300_000) == ([], "depth")
+    monkeypatch.setattr(linkchild, "PAGE_SECONDS", 0.05)
+    with LinkReader() as reader:
+        assert reader.links(PAGE, "text/html", [], hostile) == ([], "time_limit")
+        assert reader.links(PAGE, "text/html", [], good) == (["http://a.example/dir/x"], None)
+        assert reader._child is not None
+        reader._child.terminate()
+        reader._child.wait()
+        assert reader.links(PAGE, "text/html", [], good) == ([], "crash")
+
+
+def test_the_limit_of_a_page_is_cpu_time_and_not_the_time_of_a_busy_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(linkchild, "PAGE_SECONDS", 0.3)
+    with LinkReader() as reader:
+        reader.links(PAGE, "text/html", [], b"")
+        assert reader._child is not None
+        reader._child.send_signal(signal.SIGSTOP)
+        threading.Timer(0.6, reader._child.send_signal, [signal.SIGCONT]).start()
+        assert reader.links(PAGE, "text/html", [], b"<a href=x>") == (["http://a.example/dir/x"], None)
