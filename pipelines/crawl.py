@@ -6,6 +6,7 @@ Fetched pages are precious: a run with other crawl settings refuses to touch the
 fingerprint for the same reason: what was fetched stays what was fetched.
 """
 
+import logging
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
@@ -18,7 +19,7 @@ import pyarrow.compute as pc
 
 from dataprep import storage
 from dataprep.crawl.rounds import CrawlDirectory, Piece, crawl_piece, finish_round, plan_round
-from dataprep.crawl.segments import LogRow
+from dataprep.crawl.segments import SEGMENT_PAGES, LogRow
 from dataprep.crawl.settings import CrawlSettings
 from dataprep.parts import Quarantined
 from dataprep.tally import Tally
@@ -37,6 +38,7 @@ class CrawlStage(Stage):
     code = ()
     phases = ("fetch",)
     precious = True
+    segment_pages = SEGMENT_PAGES
     reads_kept_documents = False
 
     def settings(self) -> dict[str, Any]:
@@ -131,7 +133,7 @@ class CrawlStage(Stage):
         }
         directories = {source: self._directory(source) for source in self._crawls()}
         before = tuple(directories.values())[: list(directories).index(name)]
-        task = CrawlShard(directories[name], before, name, number, information)
+        task = CrawlShard(directories[name], before, name, number, information, self.segment_pages)
         return splits | f"crawl/{_phase(name, number)}" >> Each(_phase(name, number), self.directory, task)
 
     def _totals(self, name: str, rounds: int) -> dict[str, Any]:
@@ -156,11 +158,19 @@ class CrawlShard:
     source: str
     round_number: int
     information: dict[str, str]
+    segment_pages: int
 
     def __call__(self, split: Split, receipt: Receipt) -> dict[str, Any]:
         piece = Piece(**split.load())
+        logging.getLogger("dataprep.crawl").setLevel(logging.INFO)  # who is waited for; the root shows only errors
         summary, rows = crawl_piece(
-            self.crawl, self.round_number, piece, self.information, receipt.pulse, before=self.before
+            self.crawl,
+            self.round_number,
+            piece,
+            self.information,
+            receipt.pulse,
+            before=self.before,
+            segment_pages=self.segment_pages,
         )
         last = {row["url"]: row for row in rows if row["kind"] == "page"}
         for row in last.values():

@@ -1,5 +1,6 @@
 """robots.txt of each origin: fetched as an ordinary request, kept for its time, and asked before every page."""
 
+import logging
 from collections import Counter
 
 from dataprep.crawl.fetch import Fetched, FetchError
@@ -11,6 +12,8 @@ from dataprep.crawl.urls import host_of, normalise
 
 RETRY_SECONDS = 300.0
 TRIES = 3
+
+logger = logging.getLogger(__name__)
 
 
 class Gate:
@@ -34,9 +37,12 @@ class Gate:
             if robots is not None and robots.expires > self._turns.now():
                 break
             if self.tries[origin] >= (1 if host.patience.strikes else TRIES):
+                logger.info("%s is left alone in this round: robots.txt of %s cannot be fetched", host.name, origin)
                 raise HostClosedError
             if self.tries[origin]:
-                await self._turns.wait(max(host.patience.ready, self._turns.now() + RETRY_SECONDS))
+                await self._turns.wait(
+                    max(host.patience.ready, self._turns.now() + RETRY_SECONDS), f"{origin}/robots.txt"
+                )
             self.tries[origin] += 1
             robots = self._known[origin] = await self._fetch(host, origin, robots)
             if robots.outcome != "unreachable":

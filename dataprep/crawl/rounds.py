@@ -29,7 +29,7 @@ from dataprep.crawl.harvest import harvest
 from dataprep.crawl.politeness import Known
 from dataprep.crawl.robots import Robots
 from dataprep.crawl.scope import Scope
-from dataprep.crawl.segments import LogRow, Segments, read_log, shard_logs
+from dataprep.crawl.segments import SEGMENT_PAGES, LogRow, Segments, read_log, shard_logs
 from dataprep.crawl.settings import CrawlSettings
 from dataprep.crawl.shard import Memory, ShardCrawl, Summary
 from dataprep.crawl.trouble import HOST_ROUNDS, back_off, strike
@@ -186,16 +186,19 @@ def crawl_piece(
     progress: Callable[[int, int], None] = lambda done, pages: None,
     resolve: Resolve = system_resolve,
     before: Sequence[CrawlDirectory] = (),
+    segment_pages: int = SEGMENT_PAGES,
 ) -> tuple[Summary, list[LogRow]]:
     """Fetch one shard's frontier and read its links. Run again it asks for nothing that is committed.
 
     ``information`` goes into the WARC files' first record; ``before`` are other crawls that may have asked the same
-    hosts a moment ago. Returns the counts and all rows of the shard's log.
+    hosts a moment ago; a segment is committed after ``segment_pages`` requests at the latest. Returns the counts and
+    all rows of the shard's log.
     """
     frontier = pq.read_table(pa.BufferReader(storage.read_bytes(
         crawl.file(round_number, "frontier", f"shard={piece.shard:03d}.parquet"))))  # fmt: skip
     targets = [(r["url"], r["depth"], r["host_left"], r["domain_left"]) for r in frontier.to_pylist()]
-    with Segments(crawl.path, round_number, piece.shard, warc_information(crawl.settings, information)) as segments:
+    about = warc_information(crawl.settings, information)
+    with Segments(crawl.path, round_number, piece.shard, about, segment_pages) as segments:
         memory = recall(crawl, round_number, piece.shard)
         for other in before:
             for host, ready in other.readiness().items():

@@ -81,8 +81,16 @@ class ShardBusyError(RuntimeError):
 class Segments:
     """Use as a context manager: leaving it in any way but a kill commits what is whole."""
 
-    def __init__(self, directory: str, round_number: int, shard: int, information: dict[str, str]) -> None:
+    def __init__(
+        self,
+        directory: str,
+        round_number: int,
+        shard: int,
+        information: dict[str, str],
+        pages: int = SEGMENT_PAGES,
+    ) -> None:
         self._directory = directory
+        self._pages = pages
         self._round = f"round={round_number:04d}"
         self._shard = f"shard={shard:03d}"
         self._information = information
@@ -161,7 +169,7 @@ class Segments:
 
     def roll(self) -> None:
         """Commit the segment if it is full or old."""
-        full = len(self._open) >= SEGMENT_PAGES or sum(w.size for w in self._warcs.values()) >= SEGMENT_BYTES
+        full = len(self._open) >= self._pages or sum(w.size for w in self._warcs.values()) >= SEGMENT_BYTES
         if full or (self._open and time.monotonic() - self._began >= SEGMENT_SECONDS):
             self.commit()
 

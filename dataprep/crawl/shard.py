@@ -7,6 +7,7 @@ Decisions:
 """
 
 import asyncio
+import logging
 from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -28,6 +29,8 @@ from dataprep.crawl.urls import host_of, normalise, origin_of, registered_domain
 MAX_HOPS = 5
 SINK_SOURCES = 20  # that many pages redirecting to one are a login or a consent page
 REDIRECTS = (301, 302, 303, 307, 308)
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass
@@ -164,6 +167,7 @@ class ShardCrawl:
         while True:
             await asyncio.sleep(1.0)
             self._segments.roll()
+            self._progress(len(self._outcomes), self._pages)  # a crawl that only waits is alive
 
     async def _drain(self, queue: Queue) -> None:
         try:
@@ -213,8 +217,7 @@ class ShardCrawl:
             self._segments.store("fetch" if row["outcome"] == "ok" else "nonok", exchange, row)
         self._log(queue, target, row)
         self._follow(queue, row)
-        if closes(row):
-            raise HostClosedError
+        self._close_after(queue, row)
 
     def _failed(self, queue: Queue, target: Target, error: FetchError) -> None:
         row: LogRow = {
@@ -228,7 +231,11 @@ class ShardCrawl:
                 self._log(queue, other, row.copy())
             raise HostClosedError
         self._log(queue, target, row)
+        self._close_after(queue, row)
+
+    def _close_after(self, queue: Queue, row: LogRow) -> None:
         if closes(row):
+            logger.info("%s is left alone in this round: %s", queue.host.name, row.get("error") or row["outcome"])
             raise HostClosedError
 
     def _log(self, queue: Queue, target: Target, row: LogRow) -> None:

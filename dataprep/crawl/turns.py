@@ -5,6 +5,7 @@ takes a connection. What cannot be waited for until the end of the round raises 
 """
 
 import asyncio
+import logging
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -14,6 +15,10 @@ from types import TracebackType
 from dataprep.crawl.fetch import Fetched, Fetcher, FetchError, Resolve
 from dataprep.crawl.politeness import Known, Patience
 from dataprep.crawl.settings import CrawlSettings
+
+LOGGED_SECONDS = 30.0  # shorter pauses are everyday
+
+logger = logging.getLogger(__name__)
 
 
 class RoundOverError(Exception):
@@ -102,10 +107,16 @@ class Turns:
             self._hosts[name] = Host(name, patience)
         return self._hosts[name]
 
-    async def wait(self, ready: float) -> None:
-        """Sleep until the Unix time ``ready``, or raise ``RoundOverError`` now if the round will be over by then."""
+    async def wait(self, ready: float, name: str) -> None:
+        """Sleep until the Unix time ``ready``, or raise ``RoundOverError`` now if the round will be over by then.
+
+        ``name`` is the host or address that is waited for; a long wait is logged.
+        """
         if ready >= self.end and ready > self.now():
+            logger.info("%s asks for a pause beyond the end of this round", name)
             raise RoundOverError
+        if ready - self.now() >= LOGGED_SECONDS:
+            logger.info("waiting %.0f s for %s", ready - self.now(), name)
         while (left := ready - self.now()) > 0:
             await asyncio.sleep(left)
 
@@ -140,11 +151,11 @@ class Turns:
     @asynccontextmanager
     async def _slot(self, host: Host) -> AsyncIterator[Spot]:
         async with host.lock:
-            await self.wait(host.patience.ready)
+            await self.wait(host.patience.ready, host.name)
             address = await self._fetcher.address(host.name)
             spot = self._spots.setdefault(address, Spot(address))
             async with spot.lock:
-                await self.wait(spot.ready)
+                await self.wait(spot.ready, spot.address)
                 async with self._connections:
                     yield spot
 

@@ -92,11 +92,9 @@ def test_a_host_that_was_left_alone_stays_so_when_its_shard_runs_again(site: Sit
 
 CRAWL = """
     import json, sys
-    from dataprep.crawl import segments
     from dataprep.crawl.rounds import CrawlDirectory, crawl_piece, finish_round, plan_round
     from dataprep.crawl.settings import CrawlSettings
 
-    segments.SEGMENT_PAGES = 10
     crawl = CrawlDirectory(sys.argv[1], CrawlSettings(**json.loads(sys.argv[2])))
     for number in range(9):
         if crawl.summary(number) is None:
@@ -104,7 +102,7 @@ CRAWL = """
             if not pieces:
                 break
             for piece in pieces:
-                crawl_piece(crawl, number, piece, {"isPartOf": "test"})
+                crawl_piece(crawl, number, piece, {"isPartOf": "test"}, segment_pages=10)
             finish_round(crawl, number, pieces)
 """
 

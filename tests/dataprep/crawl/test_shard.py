@@ -1,6 +1,7 @@
 """Shards on a loopback server that counts: politeness, robots.txt, redirects, budgets, and the log that adds up."""
 
 import itertools
+import logging
 import socket
 import time
 from collections import Counter
@@ -13,8 +14,8 @@ import fastwarc.warc
 import pytest
 import warcio.archiveiterator
 
-from dataprep.crawl import gate, politeness, trouble
-from dataprep.crawl.rounds import CrawlDirectory
+from dataprep.crawl import gate, politeness, trouble, turns
+from dataprep.crawl.rounds import CrawlDirectory, crawl_piece, plan_round
 from dataprep.crawl.segments import LogRow
 from dataprep.crawl.shard import Summary
 from tests.dataprep.crawl.loopback import (
@@ -341,6 +342,22 @@ def test_a_failed_lookup_costs_the_host_and_not_its_urls(
     assert done is not None
     assert Counter(outcomes(done[1]).values()) == {"ok": 4}
     assert crawl.unreachable(2) == {}
+
+
+def test_a_crawl_that_waits_shows_that_it_is_alive_and_says_for_whom(
+    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(turns, "LOGGED_SECONDS", 1.0)
+    monkeypatch.setattr(gate, "RETRY_SECONDS", 1.5)
+    site.pages["/robots.txt"] = http("no", "503 Service Unavailable", Retry_After="0")
+    crawl = CrawlDirectory(str(tmp_path), settings_for(site, "/a"))
+    (piece,) = plan_round(crawl, 0)
+    pulses: list[tuple[int, int]] = []
+    with caplog.at_level(logging.INFO, "dataprep.crawl"):
+        crawl_piece(crawl, 0, piece, {}, lambda done, pages: pulses.append((done, pages)))
+    assert len(pulses) >= 2
+    lines = [record.getMessage() for record in caplog.records]
+    assert next(line for line in lines if line.startswith("waiting")).endswith(f"s for {site.url('/robots.txt')}")
 
 
 @pytest.mark.parametrize("robots", [http("no", "503 Service Unavailable"), b""], ids=["503", "closed"])
