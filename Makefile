@@ -26,7 +26,7 @@ demo: .venv/ready
 	@$(BIN)/python -m pipelines.demo --out "$(OUT)" $(if $(SEED),--seed-url "$(SEED)") $(if $(CONTACT_URL),--contact-url "$(CONTACT_URL)") $(if $(CONTACT_MAIL),--contact-mail "$(CONTACT_MAIL)")
 
 test: .venv/ready
-	@$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile
+	@$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist worksteal
 
 check: .venv/ready
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
