@@ -6,7 +6,7 @@ Decisions:
 
 from collections.abc import Sequence
 
-from rich.console import Console, Group, RenderableType
+from rich.console import Console, Group, JustifyMethod, RenderableType
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
@@ -101,8 +101,9 @@ def inspect(
 def funnel_table(funnel: Funnel) -> Table:
     """Documents and characters per stage; below each stage its reasons."""
     table = Table(box=None, header_style="bold", pad_edge=False)
-    for name in ("stage", "documents", "of input", "characters", "of input"):
-        table.add_column(name, justify="left" if name == "stage" else "right", overflow="fold")
+    for name in ("stage", "documents", "share", "characters", "share"):
+        justify: JustifyMethod = "left" if name == "stage" else "right"
+        table.add_column(name, justify=justify, no_wrap=True, overflow="ellipsis")
     for stage in funnel.stages:
         _add_stage(table, stage)
     return table
