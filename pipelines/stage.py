@@ -97,7 +97,7 @@ class Stage(ABC):
         run(self.phases[-1], self.build, self.plan())
 
     def graphs(self) -> list[tuple[str, Build]]:
-        """Every graph the stage runs, by phase: what can be checked without data."""
+        """Every graph the stage runs, by the phase that takes its splits: what can be checked without data."""
         return [(self.phases[-1], self.build)]
 
     def finish(self) -> tuple[Tally, dict[str, Any]]:

@@ -79,7 +79,7 @@ class UniqueStage(Stage):
         return [
             ("sign", partial(self.build_candidates, partitions=1)),
             ("large-00", partial(self.build_rounds, first=0, partitions=1)),
-            ("judge", partial(self.build_judgement, parts=1, members=0)),
+            ("members", partial(self.build_judgement, parts=1, members=0)),
             ("write", partial(self.build_output, parts=1)),
         ]
 
@@ -93,7 +93,7 @@ class UniqueStage(Stage):
         if edges:
             # each edge of a star is a member beside its centre
             members = 2 * sum(split.load()["edges"] for split in edges)
-            run("judge", partial(self.build_judgement, parts=len(parts), members=members), edges)
+            run("members", partial(self.build_judgement, parts=len(parts), members=members), edges)
         run("write", partial(self.build_output, parts=len(parts)), parts)
 
     def _contract(self, run: Run) -> list[Split]:

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import apache_beam as beam
 import pyarrow as pa
@@ -10,10 +11,12 @@ from apache_beam.options.pipeline_options import PipelineOptions
 
 from dataprep import storage
 from dataprep.parts import Quarantined
+from dataprep.recipe import load_recipe
 from pipelines import local
 from pipelines.batches import RecordBatchCoder, Split, SplitCoder
 from pipelines.local import WORKER_KILLED, in_process_runner, last_line, worker_runner
 from pipelines.receipts import Receipt, read_receipts
+from pipelines.run import CHAIN
 from pipelines.shuffle import Each, PartitionShuffle
 from tests.pipelines.tasks import Count, Fail, Words, Write
 
@@ -188,3 +191,24 @@ def test_a_containers_limits_are_limits_for_workers(tmp_path, monkeypatch, cpu, 
     free = local.default_workers()
     monkeypatch.setattr(local, "CGROUP", tmp_path)
     assert local.default_workers() == (expected_workers or free)
+
+
+class FirstPhase:
+    """Stands where the splits would, and remembers which phase took them."""
+
+    def __init__(self):
+        self.phase = None
+
+    def __or__(self, transform):
+        self.phase = self.phase or getattr(transform, "transform", transform).phase
+        return self
+
+
+@pytest.mark.parametrize("kind", CHAIN, ids=lambda kind: kind.name)
+def test_every_graph_is_named_after_the_phase_that_takes_its_splits(tmp_path, kind):
+    # the driver looks for the splits' receipts there, and misses none that way
+    recipe = load_recipe(Path(__file__).parents[2] / "recipes" / "demo.yaml")
+    for phase, build in kind(recipe, str(tmp_path)).graphs():
+        splits = FirstPhase()
+        build(splits)
+        assert splits.phase == phase
