@@ -6,6 +6,8 @@ instead. It composes the ``dataprep`` and ``trainer`` commands and shows each of
 """
 
 import argparse
+import contextlib
+import ipaddress
 import json
 import os
 import shlex
@@ -15,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.parse
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -83,6 +86,14 @@ def _forget_model_of_other_shards(out: str) -> None:
             shutil.rmtree(model)
 
 
+def _loopback(url: str) -> str | None:
+    """The host of ``url`` if it is this machine, which needs no introduction and no patience."""
+    host = urllib.parse.urlsplit(url).hostname or ""
+    with contextlib.suppress(ValueError):
+        return host if ipaddress.ip_address(host).is_loopback else None
+    return host if host == "localhost" else None
+
+
 def _step(*command: str) -> None:
     console.print(f"\n[bold cyan]$ {shlex.join(command)}[/bold cyan]", highlight=False, soft_wrap=True)
     module = {"dataprep": "pipelines.cli", "trainer": "trainer"}[command[0]]
@@ -103,16 +114,17 @@ def main() -> None:
     out = options.out
     run = ["dataprep", "run", str(os.path.relpath(RECIPE)), "--out", out]
     if options.seed_url:
-        if not (options.contact_url and options.contact_mail):
+        here = _loopback(options.seed_url)
+        if not here and not (options.contact_url and options.contact_mail):
             raise SystemExit(
                 "error: whoever runs that site must be able to reach you; add both: "
                 "make demo SEED=URL CONTACT_URL=https://page-about-you CONTACT_MAIL=you@example.org"
             )
         overrides = {
             "seeds": f"[{options.seed_url!r}]",
-            "own_hosts": "{}",
-            "contact_url": options.contact_url,
-            "contact_mail": options.contact_mail,
+            "own_hosts": f"{{{here}: 0.0}}" if here else "{}",
+            "contact_url": options.contact_url or "null",
+            "contact_mail": options.contact_mail or "null",
             "exclude": "[]",
             "max_pages": str(FOREIGN_PAGES),
         }
@@ -129,10 +141,11 @@ def main() -> None:
     _forget_model_of_other_shards(out)
     steps = ["--steps", str(options.steps)] if options.steps else []
     _step("trainer", "train", f"{out}/shards", "--run", f"{out}/model", *steps)
+    commands = os.path.relpath(os.path.dirname(sys.executable))
     console.print(
         f"\nread the report: [bold]{os.path.abspath(out)}/report.html[/bold]\n"
-        f"look at what went: dataprep inspect {out} --verdict removed\n"
-        f"talk to the model: trainer sample {out}/model --prompt 'The '",
+        f"look at what went: {commands}/dataprep inspect {out} --verdict removed\n"
+        f"talk to the model: {commands}/trainer sample {out}/model --prompt 'The '",
         highlight=False,
         soft_wrap=True,
     )

@@ -127,4 +127,8 @@ def main() -> None:
         _fail(error.format_message())
     except (typer.Abort, KeyboardInterrupt):
         sys.exit(130)
+    except ModuleNotFoundError as error:
+        _fail(
+            f"the package {error.name!r} is not installed; the trainer needs the extra: pip install 'corpusmill[train]'"
+        )
     sys.exit(code if isinstance(code, int) else 0)
