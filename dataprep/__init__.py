@@ -11,9 +11,11 @@ In the order the data flows, each usable alone:
 - `sources/`   WARC, WET, JSON Lines, Parquet and text files → pages and texts
 - `html/`      pages → main text, in a child process with limits
 - `text/`      kernels over a batch's UTF-8: words, lines, repetition
+- `steps`      the step protocol, and the isolation of documents that break one
+- `models`     fastText models by name or path
 - `signals/`   measurements as columns
 - `rules`      signals → reasons; `rulesets/` holds published ones as data
-- `steps`      the step protocol, and the isolation of documents that break one
+- `clean/`     which steps and rules a recipe means
 - `dedup/`     exact and MinHash duplicates, components, verdicts
 - `tokens/`    tokenizer training and encoding
 - `shards/`    Arrow token shards and their manifest

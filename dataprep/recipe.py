@@ -14,11 +14,11 @@ from typing import Annotated, Any, Union, get_args, get_origin
 import yaml
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
+from dataprep.clean.settings import CleanSettings
 from dataprep.crawl.settings import CrawlSettings
 from dataprep.dedup.settings import DedupSettings
 from dataprep.html.settings import ExtractSettings
 from dataprep.settings import Settings
-from dataprep.signals.settings import CleanSettings
 from dataprep.sources.settings import FilesSettings
 from dataprep.tokens.settings import ShardSettings, TokenizerSettings
 

@@ -6,10 +6,13 @@ of its own and published rule sets by name (``{use: gopher_quality}``), which ar
 Decisions:
 - Everything is measured before anything is decided, and the order of the rules only decides which reason is written:
   the first rule that fires. So thresholds can be decided again from the columns alone.
+- A rule set says which steps it needs and with which parameters, so its name alone fixes what is measured and how. Sets
+  named ``method@tool-version`` give the verdicts of that tool; a changed number is another file.
 - A reason from a rule set is ``set.rule``, as ``gopher_repetition.top_2_gram``; a recipe's own rule has its own name.
 - ``below`` and ``above`` are strict, ``at_most`` and ``at_least`` are not. A signal that is null fires no rule.
 """
 
+import difflib
 import operator
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
@@ -20,7 +23,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import yaml
-from pydantic import Discriminator, Field, Tag, model_validator
+from pydantic import ConfigDict, Discriminator, Field, Tag, model_validator
 
 from dataprep.settings import Settings
 from dataprep.tally import Tally
@@ -29,6 +32,7 @@ REJECTED_BY = pa.field("rejected_by", pa.string())
 LANGUAGE = "language.label"
 
 Value = bool | int | float | str
+StepEntry = str | dict[str, dict[str, Any]]
 RuleName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]*$", max_length=64)]
 
 _COMPARE: dict[str, Callable[[Any, Any], Any]] = {
@@ -90,21 +94,64 @@ class Reject(Settings):
         return f"{self.when} {self.comparison.replace('_', ' ')} {value}"
 
 
+class RuleSet(Settings):
+    """A published method as data: the ``steps`` that measure for it, with their parameters, and its ``rules``."""
+
+    steps: tuple[StepEntry, ...]
+    rules: tuple[Reject, ...]
+
+
 class Use(Settings):
-    """A published rule set, whole or ``without`` some rules, with ``change``d thresholds, in ``languages``."""
+    """A published rule set, whole or ``without`` some rules, with ``change``d thresholds, in ``languages``.
+
+    ``with`` sets parameters of the set's steps, as in ``with: {c4: {end_marks: ""}}``. Reasons are ``as.rule``; ``as``
+    is the set's name up to its ``@`` unless given.
+    """
+
+    model_config = ConfigDict(serialize_by_alias=True)
 
     use: str
     without: tuple[str, ...] = ()
     change: dict[str, float] = Field(default_factory=dict)
     languages: tuple[str, ...] | None = None
+    parameters: dict[str, dict[str, Any]] = Field(default_factory=dict, alias="with")
+    prefix: RuleName | None = Field(default=None, alias="as")
 
     @model_validator(mode="after")
     def _known(self) -> "Use":
-        known = [rule.reject for rule in load_rule_set(self.use)]
+        rule_set = load_rule_set(self.use)
+        known = [rule.reject for rule in rule_set.rules]
         for name in (*self.without, *self.change):
             if name not in known:
                 raise ValueError(f"rule set {self.use!r} has no rule {name!r}; allowed: {', '.join(known)}")
+        steps = [step_name(entry) for entry in rule_set.steps]
+        for name in self.parameters:
+            if name not in steps:
+                raise ValueError(f"rule set {self.use!r} has no step {name!r}; allowed: {', '.join(steps)}")
         return self
+
+    def steps(self) -> tuple[StepEntry, ...]:
+        """The steps that the set needs, with the parameters changed by ``with``."""
+        return tuple(
+            {name: {**(entry[name] if isinstance(entry, dict) else {}), **self.parameters.get(name, {})}}
+            for entry in load_rule_set(self.use).steps
+            for name in [step_name(entry)]
+        )
+
+    def resolved(self) -> tuple[Reject, ...]:
+        """The set's rules under their full reason, with thresholds and languages as this use says."""
+        prefix = self.prefix or self.use.partition("@")[0]
+        found: list[Reject] = []
+        for rule in load_rule_set(self.use).rules:
+            if rule.reject in self.without:
+                continue
+            update: dict[str, Any] = {"reject": f"{prefix}.{rule.reject}"}
+            if rule.reject in self.change:
+                update[rule.comparison] = self.change[rule.reject]
+            if self.languages is not None:
+                update["languages"] = self.languages
+            found.append(rule.model_copy(update=update))
+        return tuple(found)
 
 
 def _kind(value: Any) -> str:
@@ -112,6 +159,11 @@ def _kind(value: Any) -> str:
 
 
 RuleSettings = Annotated[Annotated[Use, Tag("Use")] | Annotated[Reject, Tag("Reject")], Discriminator(_kind)]
+
+
+def step_name(entry: StepEntry) -> str:
+    """What a recipe or rule set calls a step: ``name`` or ``{name: {parameter: value}}``."""
+    return entry if isinstance(entry, str) else next(iter(entry))
 
 
 def rule_set_names() -> list[str]:
@@ -124,31 +176,18 @@ def _folder() -> Any:
 
 
 @cache
-def load_rule_set(name: str) -> tuple[Reject, ...]:
-    """The rules of a published set in their order. Raises ``ValueError`` for an unknown name."""
+def load_rule_set(name: str) -> RuleSet:
+    """A published set. Raises ``ValueError`` for an unknown name."""
     if name not in rule_set_names():
-        raise ValueError(f"no rule set {name!r}; allowed: {', '.join(rule_set_names())}")
-    value = yaml.safe_load((_folder() / f"{name}.yaml").read_text(encoding="utf-8"))
-    return tuple(Reject.model_validate(rule) for rule in value)
+        close = difflib.get_close_matches(name, rule_set_names(), 1)
+        hint = f"; did you mean {close[0]!r}?" if close else ";"
+        raise ValueError(f"no rule set {name!r}{hint} allowed: {', '.join(rule_set_names())}")
+    return RuleSet.model_validate(yaml.safe_load((_folder() / f"{name}.yaml").read_text(encoding="utf-8")))
 
 
 def resolve(rules: Sequence[Use | Reject]) -> tuple[Reject, ...]:
-    """All single rules in order, those of rule sets under their full reason ``set.rule``, thresholds as changed."""
-    resolved: list[Reject] = []
-    for item in rules:
-        if isinstance(item, Reject):
-            resolved.append(item)
-            continue
-        for rule in load_rule_set(item.use):
-            if rule.reject in item.without:
-                continue
-            update: dict[str, Any] = {"reject": f"{item.use}.{rule.reject}"}
-            if rule.reject in item.change:
-                update[rule.comparison] = item.change[rule.reject]
-            if item.languages is not None:
-                update["languages"] = item.languages
-            resolved.append(rule.model_copy(update=update))
-    return tuple(resolved)
+    """All single rules in order, those of rule sets under their full reason, thresholds as changed."""
+    return tuple(rule for item in rules for rule in ((item,) if isinstance(item, Reject) else item.resolved()))
 
 
 def check_signals(rules: Sequence[Reject], columns: pa.Schema) -> None:
@@ -158,8 +197,8 @@ def check_signals(rules: Sequence[Reject], columns: pa.Schema) -> None:
         for name in needed:
             if name not in columns.names:
                 raise ValueError(
-                    f"rule {rule.reject!r} needs the signal {name!r}, which is not measured; "
-                    f"allowed: {', '.join(columns.names) or 'none, since signals is empty'}"
+                    f"rule {rule.reject!r} needs the signal {name!r}, which no step measures; "
+                    f"measured are: {', '.join(columns.names)}"
                 )
         values = rule.value if isinstance(rule.value, tuple) else (rule.value,)
         text = columns.field(rule.when).type == pa.string()

@@ -1,27 +1,40 @@
 """The step protocol, and the isolation that keeps one bad document from stopping a run.
 
-A step is ``step(batch) -> batch``: picklable, cheap to construct, its heavy resources loaded lazily once per process
-(``functools.cache`` at module level). Two kinds share the protocol: editors, which change text, and signals, which add
-columns named ``family.signal`` and change nothing. A step returns the rows it was given, in their order.
+A step is ``step(batch) -> batch``, and it is its own settings: a frozen pydantic model whose fields are what a recipe
+may say about it, so nothing stands between a value in a recipe and its use. It is picklable and cheap to construct; its
+heavy resources are loaded lazily, once per process (``functools.cache`` at module level). Two kinds share the protocol:
+signals add columns named ``family.signal`` and change nothing else; editors change ``text`` and add columns that say
+what they did. A step returns the rows it was given, in their order.
 """
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Any, ClassVar
 
 import pyarrow as pa
 
 from dataprep.parts import Quarantined
+from dataprep.settings import Settings
 
 # a step that can do nothing with this many documents in a row is broken itself, not they
 BROKEN_STEP_ROWS = 16
 
 
-class Step(Protocol):
-    """``name`` appears in quarantine rows and progress."""
+class Step(Settings):
+    """One signal or editor. ``name`` is what recipes call it, and what quarantine rows and progress show."""
 
-    name: str
+    name: ClassVar[str]
 
-    def __call__(self, batch: pa.RecordBatch) -> pa.RecordBatch: ...
+    @property
+    def columns(self) -> pa.Schema:
+        """Exactly the columns that a call adds, ``family.signal`` each, whatever the batch."""
+        raise NotImplementedError
+
+    def __call__(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        raise NotImplementedError
+
+    def depends_on(self) -> dict[str, Any]:
+        """What else decides the output, as JSON: hashes of model and list files, versions of libraries."""
+        return {}
 
 
 def apply_steps(steps: Sequence[Step], batch: pa.RecordBatch) -> tuple[pa.RecordBatch, list[Quarantined]]:

@@ -23,6 +23,7 @@ from typing import IO, Any
 
 import fsspec
 import pyarrow as pa
+import xxhash
 
 TEMPORARY = ".corpusmill-tmp-"  # nobody else's files are called that
 
@@ -96,6 +97,15 @@ def write_bytes(path: str, data: bytes) -> None:
 def read_bytes(path: str) -> bytes:
     with open_read(path) as handle:
         return handle.read()
+
+
+def content_hash(path: str) -> str:
+    """xxh3-128 of the file's bytes, as hex."""
+    digest = xxhash.xxh3_128()
+    with open_read(path) as handle:
+        while block := handle.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
 
 
 def write_json(path: str, value: Any) -> None:

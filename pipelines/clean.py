@@ -12,41 +12,43 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from dataprep import storage
+from dataprep.clean.catalogue import STEPS, dump_step
+from dataprep.clean.settings import CleanSettings
 from dataprep.document import SCHEMA
 from dataprep.parts import PartWriter, read_part
 from dataprep.rules import REJECTED_BY, decide, separate
-from dataprep.signals.language import model_fingerprint
-from dataprep.signals.settings import CleanSettings
-from dataprep.steps import apply_steps
+from dataprep.steps import Step, apply_steps
 from dataprep.text.classes import UNICODE_VERSION
 from dataprep.text.view import forget_text
 from pipelines.batches import Split
 from pipelines.receipts import Receipt
 from pipelines.shuffle import Each
-from pipelines.stage import Stage
+from pipelines.stage import Stage, code_fingerprint
 
 
 class CleanStage(Stage):
     name = "clean"
     title = "measure and decide"
-    code = ("dataprep.rules", "dataprep.signals", "dataprep.steps", "dataprep.text", "pipelines.clean")
+    code = (
+        "dataprep.clean",
+        "dataprep.models",
+        "dataprep.rules",
+        "dataprep.signals",
+        "dataprep.steps",
+        "dataprep.text",
+        "pipelines.clean",
+    )
     libraries = ("fasttext-community",)
     upstream = ("documents",)
     phases = ("clean",)
 
     def settings(self) -> dict[str, Any]:
-        settings = self.recipe.clean
-        value: dict[str, Any] = {
-            "signals": list(settings.signals),
-            "rules": [rule.model_dump(mode="json", exclude_none=True) for rule in settings.resolved_rules()],
+        clean = self.recipe.clean
+        return {
+            "steps": [_identity(step) for step in clean.resolved_steps()],
+            "rules": [rule.model_dump(mode="json", exclude_none=True) for rule in clean.resolved_rules()],
             "unicode": UNICODE_VERSION,
         }
-        if "language" in settings.signals:
-            value["language"] = {
-                "model": model_fingerprint(settings.language.model),
-                "first_characters": settings.language.first_characters,
-            }
-        return value
 
     def plan(self) -> list[Split]:
         parts = self.upstream_parts("documents")
@@ -54,6 +56,14 @@ class CleanStage(Stage):
 
     def build(self, splits: beam.PCollection) -> beam.PCollection:
         return splits | "clean" >> Each("clean", self.directory, CleanPart(self.directory, self.recipe.clean))
+
+
+def _identity(step: Step) -> dict[str, Any]:
+    """All that decides what a step does: parameters, the files and libraries it depends on, and foreign code."""
+    value: dict[str, Any] = {"step": dump_step(step), **step.depends_on()}
+    if type(step) not in STEPS.values():
+        value["code"] = code_fingerprint(type(step).__module__)
+    return value
 
 
 @dataclass(frozen=True)
@@ -70,7 +80,7 @@ class CleanPart:
             forget_text()
 
     def _clean(self, path: str, file: str, receipt: Receipt) -> None:
-        steps = self.settings.steps()
+        steps = self.settings.resolved_steps()
         rules = self.settings.resolved_rules()
         schema = pa.schema([*SCHEMA, *self.settings.columns(), REJECTED_BY])
         with (

@@ -1,4 +1,4 @@
-"""What a signal is: a step with a name and a schema of the columns it adds.
+"""What signals share: ratios as Python computes them, and adding columns.
 
 Ratios are float64, not float32: a threshold is compared in double precision by every published recipe, and a share of
 exactly 0.2 stored as float32 would already be above it. A ratio without a denominator (an empty document has no
@@ -6,22 +6,11 @@ lines and no words) is 0.0; counts are int32.
 """
 
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
-
-
-class Signal(Protocol):
-    """A step (see `dataprep.steps`) that adds exactly ``columns``, whose names are ``family.signal``."""
-
-    name: str
-
-    @property
-    def columns(self) -> pa.Schema: ...
-
-    def __call__(self, batch: pa.RecordBatch) -> pa.RecordBatch: ...
 
 
 def ratio(numerator: NDArray[Any], denominator: NDArray[Any]) -> NDArray[np.float64]:

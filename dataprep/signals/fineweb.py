@@ -12,33 +12,43 @@ fineweb.list_ratio         newlines per word, every symbol run counted as a word
 =========================  =============================================================================================
 """
 
+from typing import ClassVar
+
 import numpy as np
 import pyarrow as pa
 from numba import njit
 
 from dataprep.signals.base import ratio, with_columns
+from dataprep.steps import Step
 from dataprep.text.classes import TERMINAL, classes
 from dataprep.text.repeats import duplicate_spans
 from dataprep.text.spans import Spans, skip_spaces
 from dataprep.text.utf8 import Bytes, Longs, count_code_points, decode, last_character
-from dataprep.text.view import text_of
+from dataprep.text.view import WordsName, text_of
 
 SHORT_LINE = 30  # code points, arXiv 2406.17557 section 3.6
 
 
-class FineWeb:
+COLUMNS = pa.schema(
+    [
+        ("fineweb.lines", pa.int32()),
+        ("fineweb.line_punct_ratio", pa.float64()),
+        ("fineweb.short_line_ratio", pa.float64()),
+        ("fineweb.char_dup_ratio", pa.float64()),
+        ("fineweb.list_ratio", pa.float64()),
+    ]
+)
+
+
+class FineWeb(Step):
     """Adds the ``fineweb.*`` columns."""
 
-    name = "fineweb"
-    columns = pa.schema(
-        [
-            ("fineweb.lines", pa.int32()),
-            ("fineweb.line_punct_ratio", pa.float64()),
-            ("fineweb.short_line_ratio", pa.float64()),
-            ("fineweb.char_dup_ratio", pa.float64()),
-            ("fineweb.list_ratio", pa.float64()),
-        ]
-    )
+    name: ClassVar[str] = "fineweb"
+    words: WordsName = "unicode"
+
+    @property
+    def columns(self) -> pa.Schema:
+        return COLUMNS
 
     def __call__(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         text = text_of(batch)
@@ -51,13 +61,13 @@ class FineWeb:
         _, duplicate_chars = duplicate_spans(text.utf8, Spans(offsets, starts, ends))
         return with_columns(
             batch,
-            self.columns,
+            COLUMNS,
             {
                 "fineweb.lines": lines,
                 "fineweb.line_punct_ratio": ratio(terminal, lines),
                 "fineweb.short_line_ratio": ratio(short, lines),
                 "fineweb.char_dup_ratio": ratio(duplicate_chars, text.code_points - newlines),
-                "fineweb.list_ratio": ratio(newlines, np.diff(text.words.offsets)),
+                "fineweb.list_ratio": ratio(newlines, np.diff(text.words(self.words).offsets)),
             },
         )
 

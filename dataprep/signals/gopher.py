@@ -15,15 +15,18 @@ gopher.stop_words           how many different of: the be to of and that have wi
 ==========================  ============================================================================================
 """
 
+from typing import ClassVar
+
 import numpy as np
 import pyarrow as pa
 from numba import njit
 
 from dataprep.signals.base import ratio, with_columns
+from dataprep.steps import Step
 from dataprep.text.classes import classes
 from dataprep.text.spans import drop_spaces, skip_spaces
 from dataprep.text.utf8 import Bytes, Hashes, Ints, Longs, Utf8
-from dataprep.text.view import text_of
+from dataprep.text.view import WordsName, text_of
 from dataprep.text.words import HAS_ALPHA, HAS_CONTENT, IN_DENOMINATOR, segment
 
 STOP_WORDS = ("the", "be", "to", "of", "and", "that", "have", "with")
@@ -31,26 +34,33 @@ STOP_WORDS = ("the", "be", "to", "of", "and", "that", "have", "with")
 FULL_STOP = 0x2E
 
 
-class GopherQuality:
+COLUMNS = pa.schema(
+    [
+        ("gopher.words", pa.int32()),
+        ("gopher.mean_word_length", pa.float64()),
+        ("gopher.hash_ratio", pa.float64()),
+        ("gopher.ellipsis_ratio", pa.float64()),
+        ("gopher.bullet_lines", pa.float64()),
+        ("gopher.ellipsis_lines", pa.float64()),
+        ("gopher.alpha_words", pa.float64()),
+        ("gopher.stop_words", pa.int32()),
+    ]
+)
+
+
+class GopherQuality(Step):
     """Adds the ``gopher.*`` columns."""
 
-    name = "gopher_quality"
-    columns = pa.schema(
-        [
-            ("gopher.words", pa.int32()),
-            ("gopher.mean_word_length", pa.float64()),
-            ("gopher.hash_ratio", pa.float64()),
-            ("gopher.ellipsis_ratio", pa.float64()),
-            ("gopher.bullet_lines", pa.float64()),
-            ("gopher.ellipsis_lines", pa.float64()),
-            ("gopher.alpha_words", pa.float64()),
-            ("gopher.stop_words", pa.int32()),
-        ]
-    )
+    name: ClassVar[str] = "gopher_quality"
+    words: WordsName = "unicode"
+
+    @property
+    def columns(self) -> pa.Schema:
+        return COLUMNS
 
     def __call__(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         text = text_of(batch)
-        words, lines = text.words, text.python_lines
+        words, lines = text.words(self.words), text.python_lines
         content, chars, all_words, alpha, stop = _count_words(
             words.offsets, words.sizes, words.chars, words.hashes, words.flags, _stop_word_hashes()
         )
@@ -58,7 +68,7 @@ class GopherQuality:
         line_count = np.diff(lines.offsets)
         return with_columns(
             batch,
-            self.columns,
+            COLUMNS,
             {
                 "gopher.words": content,
                 "gopher.mean_word_length": ratio(chars, content),

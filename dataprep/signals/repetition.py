@@ -15,31 +15,41 @@ repetition.dup_N_gram           N 5 to 10: code points in n-grams seen before, n
 ==============================  ======================================================================================
 """
 
+from typing import ClassVar
+
 import numpy as np
 import pyarrow as pa
 
 from dataprep.signals.base import ratio, with_columns
+from dataprep.steps import Step
 from dataprep.text.repeats import duplicate_spans, repeated_ngrams, top_ngrams
-from dataprep.text.view import text_of
+from dataprep.text.view import WordsName, text_of
 
 TOP = (2, 3, 4)
 REPEATED = (5, 6, 7, 8, 9, 10)
 
 
-class GopherRepetition:
+COLUMNS = pa.schema(
+    [
+        (f"repetition.{signal}", pa.float64())
+        for signal in (
+            *("dup_para_frac", "dup_para_char_frac", "dup_line_frac", "dup_line_char_frac"),
+            *(f"top_{n}_gram" for n in TOP),
+            *(f"dup_{n}_gram" for n in REPEATED),
+        )
+    ]
+)
+
+
+class GopherRepetition(Step):
     """Adds the ``repetition.*`` columns."""
 
-    name = "gopher_repetition"
-    columns = pa.schema(
-        [
-            (f"repetition.{signal}", pa.float64())
-            for signal in (
-                *("dup_para_frac", "dup_para_char_frac", "dup_line_frac", "dup_line_char_frac"),
-                *(f"top_{n}_gram" for n in TOP),
-                *(f"dup_{n}_gram" for n in REPEATED),
-            )
-        ]
-    )
+    name: ClassVar[str] = "gopher_repetition"
+    words: WordsName = "unicode"
+
+    @property
+    def columns(self) -> pa.Schema:
+        return COLUMNS
 
     def __call__(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         text = text_of(batch)
@@ -48,8 +58,8 @@ class GopherRepetition:
             count, chars = duplicate_spans(text.utf8, spans)
             values[f"repetition.dup_{name}_frac"] = ratio(count, np.diff(spans.offsets))
             values[f"repetition.dup_{name}_char_frac"] = ratio(chars, text.code_points)
-        for n, chars in zip(TOP, top_ngrams(text.words, TOP), strict=True):
+        for n, chars in zip(TOP, top_ngrams(text.words(self.words), TOP), strict=True):
             values[f"repetition.top_{n}_gram"] = ratio(chars, text.code_points)
-        for n, chars in zip(REPEATED, repeated_ngrams(text.words, REPEATED), strict=True):
+        for n, chars in zip(REPEATED, repeated_ngrams(text.words(self.words), REPEATED), strict=True):
             values[f"repetition.dup_{n}_gram"] = ratio(chars, text.code_points)
-        return with_columns(batch, self.columns, values)
+        return with_columns(batch, COLUMNS, values)

@@ -5,7 +5,9 @@ each thread remembers the view of the last text column it saw, so they share wor
 """
 
 import threading
+from collections.abc import Callable
 from functools import cached_property
+from typing import Literal
 
 import numpy as np
 import pyarrow as pa
@@ -15,6 +17,9 @@ from dataprep.text.spans import Spans
 from dataprep.text.utf8 import Longs, Utf8
 from dataprep.text.words import Words
 
+WordsName = Literal["unicode"]
+WORDS: dict[WordsName, Callable[[Utf8], Words]] = {"unicode": words.segment}
+
 
 class Text:
     """The text column of one batch. Attributes are arrays over documents, words or spans."""
@@ -22,6 +27,7 @@ class Text:
     def __init__(self, column: pa.Array) -> None:
         self.column = column  # owns the buffers the arrays look into
         self.utf8 = Utf8.of(column)
+        self._words: dict[WordsName, Words] = {}
 
     @property
     def documents(self) -> int:
@@ -31,9 +37,11 @@ class Text:
     def code_points(self) -> Longs:
         return utf8.code_points(self.utf8.values, self.utf8.offsets)
 
-    @cached_property
-    def words(self) -> Words:
-        return words.segment(self.utf8)
+    def words(self, definition: WordsName = "unicode") -> Words:
+        """The words by one of the definitions in ``WORDS``."""
+        if definition not in self._words:
+            self._words[definition] = WORDS[definition](self.utf8)
+        return self._words[definition]
 
     @cached_property
     def python_lines(self) -> Spans:

@@ -6,6 +6,8 @@ import pytest
 import yaml
 from pydantic import BaseModel
 
+from dataprep.clean.catalogue import STEPS
+from dataprep.clean.settings import CleanSettings
 from dataprep.recipe import Recipe, RecipeError, _models, load_recipe, parse_recipe
 
 ROOT = Path(__file__).parents[2]
@@ -18,6 +20,8 @@ def sections(model=Recipe, path=""):
     for name, field in model.model_fields.items():
         for inner in _models(field.annotation):
             yield from sections(inner, f"{path}.{name}".lstrip("."))
+    if model is CleanSettings:
+        yield from ((f"clean.steps: {name}", step) for name, step in STEPS.items())
 
 
 def table(model: type[BaseModel]) -> list[str]:
@@ -28,7 +32,7 @@ def table(model: type[BaseModel]) -> list[str]:
         else:
             default = field.get_default(call_default_factory=True)
             shown = "see below" if isinstance(default, BaseModel) else f"`{_yaml(default)}`"
-        rows.append(f"| `{name}` | {shown} |")
+        rows.append(f"| `{field.alias or name}` | {shown} |")
     return rows
 
 

@@ -8,10 +8,11 @@ import pyarrow as pa
 import pytest
 
 from dataprep import storage
+from dataprep.clean.settings import CleanSettings
 from dataprep.document import SCHEMA, BatchBuilder
+from dataprep.models import model_fingerprint
 from dataprep.parts import PartWriter, read_part
 from dataprep.recipe import Recipe, parse_recipe
-from dataprep.signals.settings import CleanSettings
 from dataprep.tally import Tally
 from pipelines.batches import Split
 from pipelines.clean import CleanPart, CleanStage
@@ -118,7 +119,7 @@ def test_only_what_the_stage_depends_on_changes_its_settings(tmp_path: Path) -> 
     other_threshold = recipe(rules=[*RULES[:2], {"use": "gopher_quality", "change": {"short_doc": 20}}])
     assert stage.settings() == CleanStage(recipe().model_copy(update={"seed": 7}), str(tmp_path)).settings()
     assert stage.settings() != CleanStage(other_threshold, str(tmp_path)).settings()
-    assert "/" not in str(stage.settings()["language"])
+    assert stage.settings()["steps"][0]["model"] == model_fingerprint("lid.176")
 
 
 def test_a_document_that_makes_a_signal_raise_is_quarantined_and_the_others_are_not(tmp_path: Path) -> None:
@@ -133,7 +134,7 @@ def test_a_document_that_makes_a_signal_raise_is_quarantined_and_the_others_are_
             return batch.append_column("fragile.length", pa.array(map(len, texts), pa.int32()))
 
     class WithFragile(CleanSettings):
-        def steps(self) -> list[Any]:
+        def resolved_steps(self) -> list[Any]:
             return [Fragile()]
 
     write_documents(tmp_path, [TEXTS])

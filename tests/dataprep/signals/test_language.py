@@ -8,8 +8,8 @@ import pyarrow as pa
 import pytest
 from pydantic import ValidationError
 
-from dataprep.signals.language import BUILT_IN, MAGIC, Language, model_fingerprint, model_path
-from dataprep.signals.settings import LanguageSettings
+from dataprep.models import LANGUAGES_176, MAGIC, model_fingerprint, model_path
+from dataprep.signals.language import Language
 
 SENTENCES = {
     "en": "The quick brown fox jumps over the lazy dog, and the dog does not seem to mind at all.",
@@ -57,11 +57,11 @@ def test_nul_bytes_and_any_characters_are_read_without_error() -> None:
 
 def test_another_model_is_used_by_its_path(tmp_path: Path) -> None:
     path = tmp_path / "model.ftz"
-    path.write_bytes(model_path(BUILT_IN).read_bytes())
+    path.write_bytes(model_path(LANGUAGES_176).read_bytes())
     assert labels([SENTENCES["fr"]], Language(model=str(path)))[0][0] == "fr"
-    assert model_fingerprint(str(path)) == model_fingerprint(BUILT_IN)
+    assert model_fingerprint(str(path)) == model_fingerprint(LANGUAGES_176)
     path.write_bytes(path.read_bytes() + b"another")
-    assert model_fingerprint(str(path)) != model_fingerprint(BUILT_IN)
+    assert model_fingerprint(str(path)) != model_fingerprint(LANGUAGES_176)
 
 
 def test_a_missing_or_broken_model_is_named(tmp_path: Path) -> None:
@@ -78,7 +78,7 @@ def test_a_file_of_another_kind_is_refused_when_the_recipe_is_read(tmp_path: Pat
     for content in (b"GGUF and so on", b"\xba\x16", b""):
         path.write_bytes(content)
         with pytest.raises(ValidationError, match=r"model\.bin' is not a fastText model, .*; allowed: lid\.176"):
-            LanguageSettings(model=str(path))
+            Language(model=str(path))
 
 
 def test_the_built_in_model_needs_neither_a_network_nor_the_package_that_carries_it() -> None:

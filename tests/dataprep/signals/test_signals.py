@@ -11,13 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dataprep.signals import _reference as reference
-from dataprep.signals.base import Signal
 from dataprep.signals.fineweb import FineWeb
 from dataprep.signals.gopher import GopherQuality
 from dataprep.signals.repetition import GopherRepetition
+from dataprep.steps import Step
 
 Definition = Callable[[str], dict[str, float]]
-FAMILIES: list[tuple[Signal, Definition]] = [
+FAMILIES: list[tuple[Step, Definition]] = [
     (GopherQuality(), reference.gopher_quality),
     (GopherRepetition(), reference.gopher_repetition),
     (FineWeb(), reference.fineweb),
@@ -70,7 +70,7 @@ def batch_of(*texts: str) -> pa.RecordBatch:
     return pa.record_batch({"text": pa.array(texts, pa.large_string())})
 
 
-def measured(signal: Signal, *texts: str) -> list[dict[str, float]]:
+def measured(signal: Step, *texts: str) -> list[dict[str, float]]:
     return signal(batch_of(*texts)).select(signal.columns.names).to_pylist()
 
 
@@ -78,14 +78,14 @@ def measured(signal: Signal, *texts: str) -> list[dict[str, float]]:
 @given(texts=st.lists(documents, max_size=5))
 @settings(max_examples=150, deadline=None)
 def test_measurements_equal_their_definition_on_any_text(
-    signal: Signal, definition: Definition, texts: list[str]
+    signal: Step, definition: Definition, texts: list[str]
 ) -> None:
     assert measured(signal, *texts) == [definition(text) for text in texts]
 
 
 @families
 def test_measurements_equal_their_definition_on_real_prose(
-    signal: Signal, definition: Definition, shared_data: Path
+    signal: Step, definition: Definition, shared_data: Path
 ) -> None:
     for name in ("wikipedia-en-markdown", "gesetze-de", "peps-rst"):
         with gzip.open(shared_data / "prose" / f"{name}.jsonl.gz", "rt", encoding="utf-8") as lines:
@@ -94,13 +94,13 @@ def test_measurements_equal_their_definition_on_real_prose(
 
 
 @families
-def test_an_empty_document_measures_zero_everywhere(signal: Signal, definition: Definition) -> None:
+def test_an_empty_document_measures_zero_everywhere(signal: Step, definition: Definition) -> None:
     assert set(measured(signal, "")[0].values()) == {0}
     assert definition("") == measured(signal, "")[0]
 
 
 @families
-def test_a_signal_adds_exactly_its_columns_and_keeps_the_rows(signal: Signal, definition: Definition) -> None:
+def test_a_signal_adds_exactly_its_columns_and_keeps_the_rows(signal: Step, definition: Definition) -> None:
     whole = batch_of("cut", "one two", "three\nfour", "cut")
     part = signal(whole.slice(1, 2))
     assert part.schema.names == ["text", *signal.columns.names]

@@ -1,0 +1,112 @@
+"""The part of a recipe that says what is measured, what is edited, and what is rejected.
+
+clean:
+  rules:
+    - {reject: language, when: language.label, none_of: [en]}
+    - {reject: language_score, when: language.score, below: 0.65}
+    - {use: gopher_repetition}
+    - {use: gopher_quality, without: [stop_words], change: {short_doc: 20}}
+    - {use: fineweb, languages: [en]}
+  steps: [{language: {first_characters: 2000}}]     # only what the rules do not bring themselves
+
+Decisions:
+- Rules bring the steps that they need, in the order of the rules: a recipe reads like a paper's method section, and
+  what a rule set measures is fixed by its name. ``steps`` are those that no rule needs or whose parameters differ; they
+  run first, in their order.
+- The order matters where a step edits: what follows measures the edited text.
+"""
+
+import difflib
+from typing import Annotated, Any
+
+import pyarrow as pa
+from pydantic import BeforeValidator, PlainSerializer, model_validator
+
+from dataprep.clean.catalogue import STEPS, dump_step, key, make_step
+from dataprep.rules import Reject, RuleSettings, Use, check_signals, resolve
+from dataprep.settings import Settings
+from dataprep.signals.language import Language
+from dataprep.steps import Step
+
+StepField = Annotated[Any, BeforeValidator(make_step), PlainSerializer(dump_step)]
+DEFAULT_STEPS = ("language", "gopher_quality", "gopher_repetition", "fineweb")
+
+
+class CleanSettings(Settings):
+    """What is measured and edited (``steps``) and what is rejected (``rules``); without rules every document is kept.
+
+    Rules bring their steps; without either, language, gopher_quality, gopher_repetition and fineweb are measured.
+    """
+
+    steps: tuple[StepField, ...] = ()
+    rules: tuple[RuleSettings, ...] = ()
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "CleanSettings":
+        written: dict[str, str] = {}
+        for step in self.resolved_steps():
+            for name in step.columns.names:
+                if name in written:
+                    raise ValueError(f"steps {written[name]} and {step.name} both write {name}; one of them can run")
+                written[name] = step.name
+        resolved = self.resolved_rules()
+        names = [rule.reject for rule in resolved]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"rules must have different names: {', '.join(twice)} given more than once; 'as' renames")
+        check_signals(resolved, self.columns())
+        return self
+
+    def resolved_steps(self) -> list[Step]:
+        """All steps in the order in which they run. Raises ``ValueError`` where two need one step differently."""
+        steps: list[Step] = list(self.steps)
+        by_key = {key(step): step for step in steps}
+        if len(by_key) < len(steps):
+            raise ValueError(f"a step can run once; given: {', '.join(key(step) for step in steps)}")
+        if not steps and not self.rules:
+            return [make_step(name) for name in DEFAULT_STEPS]
+
+        def need(step: Step, who: str) -> None:
+            known = by_key.get(key(step))
+            if known is None:
+                by_key[key(step)] = step
+                steps.append(step)
+            elif known != step:
+                differing = [f for f in type(step).model_fields if getattr(step, f) != getattr(known, f)]
+                raise ValueError(
+                    f"{who} needs the step {step.name} with "
+                    + ", ".join(f"{f} = {getattr(step, f)!r} (not {getattr(known, f)!r})" for f in differing)
+                )
+
+        for rule in self.rules:
+            if rule.languages is not None and key(Language()) not in by_key:
+                by_key[key(Language())] = Language()
+                steps.insert(0, by_key[key(Language())])
+            if isinstance(rule, Use):
+                for entry in rule.steps():
+                    need(make_step(entry), f"rule set {rule.use!r}")
+            elif not any(rule.when in step.columns.names for step in steps):
+                need(_provider(rule), f"rule {rule.reject!r}")
+        return steps
+
+    def columns(self) -> pa.Schema:
+        """The columns that the steps add, in their order."""
+        return pa.schema([field for step in self.resolved_steps() for field in step.columns])
+
+    def resolved_rules(self) -> tuple[Reject, ...]:
+        """The single rules in order; see `rules.resolve`."""
+        return resolve(self.rules)
+
+
+def _provider(rule: Reject) -> Step:
+    """The step that, without parameters, measures what ``rule`` compares."""
+    measured: dict[str, Step] = {}
+    for kind in STEPS.values():
+        if not any(field.is_required() for field in kind.model_fields.values()):
+            step = kind()
+            measured.update(dict.fromkeys(step.columns.names, step))
+    if rule.when not in measured:
+        close = " or ".join(difflib.get_close_matches(rule.when, measured, 3))
+        hint = f"did you mean {close}?" if close else f"steps are: {', '.join(STEPS)}, or module:Class of your own"
+        raise ValueError(f"no step measures {rule.when!r}, which the rule {rule.reject!r} compares; {hint}")
+    return measured[rule.when]

