@@ -64,14 +64,14 @@ def span_lists(text: Text, found: spans.Spans) -> list[list[str]]:
 def check_words(values: list[str]) -> None:
     text = text_column(values)
     expected = [reference.words(value) for value in values]
-    assert word_lists(text, text.words) == expected
+    assert word_lists(text, text.words()) == expected
     flat = [word for words in expected for word in words]
-    assert text.words.chars.tolist() == [len(word) for word in flat]
-    assert ((text.words.flags & HAS_ALPHA) > 0).tolist() == [reference.has_alpha(word) for word in flat]
-    assert ((text.words.flags & HAS_CONTENT) > 0).tolist() == [reference.has_content(word) for word in flat]
+    assert text.words().chars.tolist() == [len(word) for word in flat]
+    assert ((text.words().flags & HAS_ALPHA) > 0).tolist() == [reference.has_alpha(word) for word in flat]
+    assert ((text.words().flags & HAS_CONTENT) > 0).tolist() == [reference.has_content(word) for word in flat]
     denominators = [flag for value in values for flag in reference.in_denominator(value)]
-    assert ((text.words.flags & IN_DENOMINATOR) > 0).tolist() == denominators
-    assert len(set(text.words.hashes.tolist())) == len(set(flat))
+    assert ((text.words().flags & IN_DENOMINATOR) > 0).tolist() == denominators
+    assert len(set(text.words().hashes.tolist())) == len(set(flat))
 
 
 @given(batches)
@@ -133,23 +133,23 @@ def test_lines_and_paragraphs_equal_python_on_any_text(
 def test_ngram_repetition_equals_the_definition_on_any_text(values: list[str]) -> None:
     text = text_column(values)
     words = [reference.words(value) for value in values]
-    top = repeats.top_ngrams(text.words, (1, 2, 3, 4))
-    repeated = repeats.repeated_ngrams(text.words, (2, 3, 5, 10))
+    top = repeats.top_ngrams(text.words(), (1, 2, 3, 4))
+    repeated = repeats.repeated_ngrams(text.words(), (2, 3, 5, 10))
     assert top.tolist() == [[reference.top_ngram(w, n) for w in words] for n in (1, 2, 3, 4)]
     assert repeated.tolist() == [[reference.repeated_ngrams(w, n) for w in words] for n in (2, 3, 5, 10)]
 
 
 def test_the_top_ngram_is_the_first_seen_among_equally_frequent_ones() -> None:
     text = text_column(["aa bb cccccc dddddd", "cccccc dddddd aa bb", "x yy x yy long long"])
-    assert repeats.top_ngrams(text.words, (2,)).tolist() == [[len("aa bb"), len("cccccc dddddd"), 2 * len("x yy")]]
+    assert repeats.top_ngrams(text.words(), (2,)).tolist() == [[len("aa bb"), len("cccccc dddddd"), 2 * len("x yy")]]
 
 
 def test_repetition_in_a_long_document_equals_the_definition() -> None:
     chooser = random.Random(7)
     value = " ".join(chooser.choice(["w" * 300, "é" * 200, *"abcdefgh"]) for _ in range(3000))
     text, words = text_column([value]), reference.words(value)
-    assert repeats.top_ngrams(text.words, (2, 4)).ravel().tolist() == [reference.top_ngram(words, n) for n in (2, 4)]
-    assert repeats.repeated_ngrams(text.words, (3, 5)).ravel().tolist() == [
+    assert repeats.top_ngrams(text.words(), (2, 4)).ravel().tolist() == [reference.top_ngram(words, n) for n in (2, 4)]
+    assert repeats.repeated_ngrams(text.words(), (3, 5)).ravel().tolist() == [
         reference.repeated_ngrams(words, n) for n in (3, 5)
     ]
 
@@ -168,7 +168,7 @@ def test_a_slice_gives_what_the_same_documents_alone_give(kind: pa.DataType) -> 
     whole = pa.array(GOLDEN_TEXTS, kind)
     for first, last in [(0, 0), (0, 3), (4, 9), (len(GOLDEN_TEXTS) - 1, len(GOLDEN_TEXTS)), (3, 3)]:
         part = Text(whole.slice(first, last - first))
-        assert word_lists(part, part.words) == [reference.words(value) for value in GOLDEN_TEXTS[first:last]]
+        assert word_lists(part, part.words()) == [reference.words(value) for value in GOLDEN_TEXTS[first:last]]
         assert span_lists(part, part.python_lines) == [value.splitlines() for value in GOLDEN_TEXTS[first:last]]
         assert part.code_points.tolist() == [len(value) for value in GOLDEN_TEXTS[first:last]]
 
@@ -177,8 +177,8 @@ def test_bytes_that_are_not_utf8_are_read_as_replacement_characters() -> None:
     values = [b"\xff\xfe ok", b"cut \xe2\x80", b"\xc0\x80", b"\xf8\x88\x80\x80\x80", b"\xf4\xbf\xbf\xbf"]
     column = pa.array(values, pa.large_binary()).view(pa.large_string())
     text = Text(column)
-    assert text.words.offsets[-1] == len(text.words.starts)
-    assert (text.words.sizes > 0).all()
+    assert text.words().offsets[-1] == len(text.words().starts)
+    assert (text.words().sizes > 0).all()
 
 
 def test_classes_are_those_of_the_interpreter() -> None:
