@@ -9,6 +9,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from dataprep.edits.c4 import C4Lines
 from dataprep.rules import step_name
 from dataprep.signals.fineweb import FineWeb
 from dataprep.signals.gopher import GopherQuality
@@ -23,6 +24,7 @@ STEPS: dict[str, type[Step]] = {
         GopherQuality,
         GopherRepetition,
         FineWeb,
+        C4Lines,
     )
 }
 

@@ -1,0 +1,4 @@
+"""Scripts that run other tools, each in that tool's own environment (`requirements.txt`); they import nothing of ours.
+
+datatrove_filters    datatrove's quality filters over JSON Lines: verdicts, reasons, CPU time
+"""

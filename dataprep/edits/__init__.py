@@ -1,0 +1,4 @@
+"""Editors: steps that change a document's text, and add columns that say what they did.
+
+c4          the line rules of C4
+"""
