@@ -1,8 +1,9 @@
 """datatrove's filters over documents in memory: ``python datatrove_filters.py DOCUMENTS.jsonl RESULT.json SET…``.
 
-SET is one of gopher, c4, fineweb, chain (all of FineWeb's, on the text that C4 left, each stopping the document), all
-(the same, none stopping). For each: the reason of every document (null: kept), the edited text's length, CPU seconds,
-and the peak memory. A filter that raises gives the reason ``error: …``, as the run would have ended there.
+SET is one of gopher, quality (Gopher's second half), c4, fineweb, chain (all of FineWeb's, on the text that C4 left,
+each stopping the document), all (the same, none stopping). For each: the reason of every document (null: kept), the
+edited text's length, CPU seconds, and the peak memory. A filter that raises gives the reason ``error: …``, as the run
+would have ended there.
 """
 
 import json
@@ -20,6 +21,7 @@ from datatrove.pipeline.filters import (
 
 SETS = {
     "gopher": lambda: [GopherRepetitionFilter(), GopherQualityFilter()],
+    "quality": lambda: [GopherQualityFilter()],
     "c4": lambda: [C4QualityFilter()],
     "fineweb": lambda: [FineWebQualityFilter()],
     "chain": lambda: [

@@ -212,7 +212,10 @@ def _fill(
             if table[code] & SPACE:
                 i += size
                 continue
-            stop, key, length, some, every = _scan(values, i, min(end, i + CHUNK_BYTES), table)
+            limit = min(end, i + CHUNK_BYTES)
+            while limit < end and (values[limit] & 0xC0) == 0x80:
+                limit -= 1
+            stop, key, length, some, every = _scan(values, i, limit, table)
             slot = _slot(keys, places, key)
             place = places[slot]
             if place == 0:
