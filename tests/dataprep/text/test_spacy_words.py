@@ -89,10 +89,10 @@ def test_a_chunk_is_cut_as_the_library_cuts_it(chunk: str) -> None:
     assert cut(chunk) == [token.text for token in NLP.tokenizer(chunk)]
 
 
-@pytest.mark.parametrize("special", SPECIAL)
-def test_special_cases_are_cut_as_the_library_cuts_them(special: str) -> None:
-    for chunk in (special, f"({special}),", f"{special}.", f"x{special}", f"{special}x", f"“{special}”"):
-        assert cut(chunk) == [token.text for token in NLP.tokenizer(chunk)]
+def test_special_cases_are_cut_as_the_library_cuts_them() -> None:
+    for special in SPECIAL:
+        for chunk in (special, f"({special}),", f"{special}.", f"x{special}", f"{special}x", f"“{special}”"):
+            assert cut(chunk) == [token.text for token in NLP.tokenizer(chunk)]
 
 
 def test_every_character_is_treated_as_the_library_treats_it() -> None:
