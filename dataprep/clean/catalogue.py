@@ -14,6 +14,8 @@ from dataprep.signals.fineweb import FineWeb
 from dataprep.signals.gopher import GopherQuality
 from dataprep.signals.language import Language
 from dataprep.signals.repetition import GopherRepetition
+from dataprep.signals.toxicity import Toxicity
+from dataprep.signals.urls import UrlLists
 from dataprep.steps import Step
 
 STEPS: dict[str, type[Step]] = {
@@ -23,6 +25,8 @@ STEPS: dict[str, type[Step]] = {
         GopherQuality,
         GopherRepetition,
         FineWeb,
+        UrlLists,
+        Toxicity,
     )
 }
 

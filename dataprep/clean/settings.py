@@ -20,7 +20,7 @@ import difflib
 from typing import Annotated, Any
 
 import pyarrow as pa
-from pydantic import BeforeValidator, PlainSerializer, model_validator
+from pydantic import BeforeValidator, PlainSerializer, ValidationError, model_validator
 
 from dataprep.clean.catalogue import STEPS, dump_step, key, make_step
 from dataprep.rules import Reject, RuleSettings, Use, check_signals, resolve
@@ -102,9 +102,11 @@ def _provider(rule: Reject) -> Step:
     """The step that, without parameters, measures what ``rule`` compares."""
     measured: dict[str, Step] = {}
     for kind in STEPS.values():
-        if not any(field.is_required() for field in kind.model_fields.values()):
+        try:
             step = kind()
-            measured.update(dict.fromkeys(step.columns.names, step))
+        except ValidationError:  # it needs parameters, such as the path of a list
+            continue
+        measured.update(dict.fromkeys(step.columns.names, step))
     if rule.when not in measured:
         close = " or ".join(difflib.get_close_matches(rule.when, measured, 3))
         hint = f"did you mean {close}?" if close else f"steps are: {', '.join(STEPS)}, or module:Class of your own"
