@@ -36,7 +36,8 @@ from dataprep.signals.wordlists import entries, fingerprint
 from dataprep.steps import Step
 from dataprep.text.classes import regex_words
 from dataprep.text.lower import lower
-from dataprep.text.trie import Trie
+from dataprep.text.spans import NEWLINE
+from dataprep.text.trie import Trie, may_begin
 from dataprep.text.utf8 import Bytes, Ints, Longs, Utf8, code_points, count_code_points, decode, last_character
 
 LANGUAGE = "language.label"
@@ -111,7 +112,9 @@ class Toxicity(Step):
             chosen = np.flatnonzero(numbers == number)
             lowered = lower(Utf8.of(text if len(chosen) == rows else text.take(pa.array(chosen))))
             apart = language not in self.unspaced
-            counts[:3, chosen] = _count(lowered.values, lowered.offsets, regex_words(), apart, trie.count, *trie.arrays)
+            counts[:3, chosen] = _count(
+                lowered.values, lowered.offsets, regex_words(), apart, trie.beginnings, *trie.arrays
+            )
             counts[3, chosen] = code_points(lowered.values, lowered.offsets)
             unknown[chosen] = False
         return {
@@ -149,44 +152,51 @@ def _trie(lists: str, language: str, allowed: tuple[str, ...]) -> Trie | None:
 
 @njit(nogil=True, cache=True)
 def _count(
-    values: Bytes, offsets: Longs, word: Bytes, apart: bool, count: int, columns: Bytes, nodes: Ints, entries: Ints
+    values: Bytes,
+    offsets: Longs,
+    word: Bytes,
+    apart: bool,
+    beginnings: Bytes,
+    columns: Bytes,
+    nodes: Ints,
+    ends: Bytes,
 ) -> Longs:
     """int64 (3, documents): entries found, different ones, code points in them; ``apart`` from characters of words."""
     documents = len(offsets) - 1
     result = np.zeros((3, documents), np.int64)
-    last_seen = np.full(count + 1, -1, np.int64)  # by entry: the last document that has it
+    last_seen = np.full(len(nodes), -1, np.int64)  # by an entry's node: the last document that has it
+    # the bytes behind which an entry may begin; behind the last byte of a longer character it depends
+    opens = np.ones(256, np.uint8)
+    if apart:
+        opens[:0x80] -= word[:0x80]
     for d in range(documents):
         i = offsets[d]
         end = offsets[d + 1]
-        inside = False  # behind a character of a word
+        before = np.uint8(NEWLINE)  # a document begins as a line does
         while i < end:
-            if inside:
-                while i < end and values[i] < 0x80 and word[values[i]]:
-                    i += 1
-                if i == end:
-                    break
-            else:
-                entry = 0
-                stop = i
+            found = 0
+            # one branch that is hardly ever taken; a branch for the end of each word would be mispredicted too often
+            if opens[before] & may_begin(beginnings, values, i) and not (
+                apart and before >= 0x80 and word[decode(values, last_character(values, offsets[d], i), i)[0]]
+            ):
                 k = i
                 node = 0
+                stop = i
                 while k < end:
                     node = nodes[node, columns[values[k]]]
                     if node == 0:
                         break
                     k += 1
-                    if entries[node] and (not apart or k == end or not word[decode(values, k, end)[0]]):
-                        entry = entries[node]
+                    if ends[node] and (not apart or k == end or not word[decode(values, k, end)[0]]):
+                        found = node
                         stop = k
-                if entry:
+                if found:
                     result[0, d] += 1
-                    result[1, d] += last_seen[entry] != d
-                    last_seen[entry] = d
+                    result[1, d] += last_seen[found] != d
+                    last_seen[found] = d
                     result[2, d] += count_code_points(values, i, stop)
-                    inside = apart and word[decode(values, last_character(values, i, stop), stop)[0]] != 0
                     i = stop
-                    continue
-            code, size = decode(values, i, end)
-            inside = apart and word[code] != 0
-            i += size
+            if not found:
+                i += 1
+            before = values[i - 1]
     return result

@@ -34,17 +34,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import tldextract
 from numba import njit
-from numpy.typing import NDArray
 from pydantic import field_validator, model_validator
 from pydantic_core.core_schema import ValidationInfo
 
 from dataprep.signals.base import with_columns
-from dataprep.signals.wordlists import contains, entries, extend_back, fingerprint, hashes, isin, list_files
+from dataprep.signals.wordlists import Bools, contains, entries, extend_back, fingerprint, hashes, isin, list_files
 from dataprep.steps import Step
 from dataprep.text.trie import Trie
 from dataprep.text.utf8 import Bytes, Hashes, Ints, Longs, Utf8
-
-Bools = NDArray[np.bool_]
 
 NOT_IN_WORDS = "[^a-zA-Z0-9]+"
 _SPLIT = re.compile(NOT_IN_WORDS).split
@@ -54,9 +51,9 @@ LISTS = ("domains", "urls", "hard_words", "soft_words", "subwords")
 HTTP = np.frombuffer(b"http", np.uint8)
 SPACE, HASH, DOT, SLASH, COLON, QUESTION, AT, BRACKET, LETTER_S = b" #./:?@[s"
 # ASCII letters and digits in lower case, 0 for all else
-_LOWER = np.array(
-    [ord(chr(byte).lower()) if byte < 128 and chr(byte).isalnum() else 0 for byte in range(256)], np.uint8
-)
+_LOWER = np.zeros(256, np.uint8)
+for _byte in b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ":
+    _LOWER[_byte] = ord(chr(_byte).lower())
 
 COLUMNS = pa.schema(
     [
@@ -256,7 +253,7 @@ def _after_scheme(values: Bytes, start: int, end: int) -> int:
 
 
 @njit(nogil=True, cache=True)
-def _has_word(values: Bytes, offsets: Longs, columns: Bytes, nodes: Ints, entries: Ints) -> Bools:
+def _has_word(values: Bytes, offsets: Longs, columns: Bytes, nodes: Ints, ends: Bytes) -> Bools:
     """Whether a run of ASCII letters and digits is an entry."""
     result = np.zeros(len(offsets) - 1, np.bool_)
     for d in range(len(result)):
@@ -264,29 +261,29 @@ def _has_word(values: Bytes, offsets: Longs, columns: Bytes, nodes: Ints, entrie
         begins = True
         for i in range(offsets[d], offsets[d + 1]):
             if not _LOWER[values[i]]:
-                result[d] |= entries[node] != 0
+                result[d] |= ends[node] != 0
                 node = 0
                 begins = True
             elif begins or node:
                 node = nodes[node, columns[values[i]]]
                 begins = False
-        result[d] |= entries[node] != 0
+        result[d] |= ends[node] != 0
     return result
 
 
 @njit(nogil=True, cache=True)
-def _has_subword(values: Bytes, offsets: Longs, columns: Bytes, nodes: Ints, entries: Ints) -> Bools:
+def _has_subword(values: Bytes, offsets: Longs, columns: Bytes, nodes: Ints, ends: Bytes) -> Bools:
     """Whether an entry is anywhere when all but lower-cased ASCII letters and digits is skipped."""
     result = np.zeros(len(offsets) - 1, np.bool_)
     for d in range(len(result)):
         for start in range(offsets[d], offsets[d + 1]):
             node = nodes[0, columns[_LOWER[values[start]]]]
             i = start + 1
-            while node and not entries[node] and i < offsets[d + 1]:
+            while node and not ends[node] and i < offsets[d + 1]:
                 if _LOWER[values[i]]:
                     node = nodes[node, columns[_LOWER[values[i]]]]
                 i += 1
-            if entries[node]:
+            if ends[node]:
                 result[d] = True
                 break
     return result

@@ -1,8 +1,8 @@
 """List files: plain text, one entry a line, lines that begin with ``#`` left out, compressed with gzip or not.
 
 Long lists (millions of domains or URLs) are kept as sorted 64-bit hashes, 8 bytes an entry. Two given strings collide
-with odds of about 2**-60: if a million URLs are looked up among a million entries, one is taken for listed wrongly in
-about one case of a million.
+with odds of about 2**-60: in about one of a million runs that look up a million URLs among a million entries, one URL
+is wrongly taken for listed.
 """
 
 import gzip
@@ -13,9 +13,12 @@ from itertools import islice
 import numpy as np
 import pyarrow as pa
 from numba import njit
+from numpy.typing import NDArray
 
 from dataprep import storage
 from dataprep.text.utf8 import BASE, ONE, Bytes, Hashes, Longs, Utf8
+
+Bools = NDArray[np.bool_]
 
 GZIP = b"\x1f\x8b"
 ROWS = 100_000  # lines that are Python objects at one time
@@ -60,11 +63,6 @@ def hashes(column: pa.Array) -> Hashes:
     return _hashes(text.values, text.offsets)
 
 
-def isin(values: Hashes, ordered: Hashes) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-    """Which of ``values`` are in a sorted list."""
-    return _isin(values, ordered)
-
-
 @njit(nogil=True, cache=True, inline="always")
 def extend_back(hashed: np.uint64, byte: np.uint8) -> np.uint64:
     """The hash of a piece with one byte more in front of it."""
@@ -95,7 +93,8 @@ def _hashes(values: Bytes, offsets: Longs) -> Hashes:
 
 
 @njit(nogil=True, cache=True)
-def _isin(values: Hashes, ordered: Hashes) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+def isin(values: Hashes, ordered: Hashes) -> Bools:
+    """Which of ``values`` a sorted list has."""
     result = np.zeros(len(values), np.bool_)
     for k in range(len(values)):
         result[k] = contains(ordered, values[k])
