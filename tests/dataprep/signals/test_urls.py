@@ -45,7 +45,15 @@ PIECES = [
     *("user:pw@", "@", ":80", ":", "[::1]", "[", "]", "/", "?", "#", " ", "\t", "\x00", "\u3000", "%2F"),
     *(*LISTS["hard_words"], *LISTS["soft_words"], "online", "Poker", "XXX", "a", "z", "-", "_", "é", "\n"),
 ]
-any_url = st.one_of(st.lists(st.sampled_from(PIECES), max_size=12).map("".join), st.text())
+# a listed host with something odd on either side of it, where parsers disagree
+near_listed = st.tuples(
+    st.sampled_from(["http://", "https://", "HTTP://", "//", ""]),
+    st.sampled_from(["", "www.", "www。", "a@", "a:b@", "@", " ", ".", "é.", "x", "[", ":80."]),
+    st.sampled_from(LISTS["domains"]),
+    st.sampled_from(["", ".", "..", "。", " ", "\x1f", "\u3000", "\x7f", ":80", ":", "@", "]", "。com", ".com"]),
+    st.sampled_from(["", "/", "?q", "#f", "/a@b.c", "\\x", "/x://example.com"]),
+).map("".join)
+any_url = st.one_of(st.lists(st.sampled_from(PIECES), max_size=12).map("".join), near_listed, st.text())
 
 
 @pytest.fixture(scope="session")
@@ -114,6 +122,9 @@ def test_measurements_equal_their_definition_on_real_urls_and_lists(shared_data:
         # the registered domain does not count private suffixes
         ("http://bar.blogspot.com/", {"url.domain_listed": True, "url.matched": "blogspot.com"}),
         ("https://user:pw@example.com.:443?q", {"url.domain_listed": True, "url.host_listed": True}),
+        ("https://example.com./", {"url.domain_listed": True, "url.host_listed": True}),
+        ("https://example.com /", {"url.domain_listed": True, "url.host_listed": True}),
+        ("https://www。example。com/", {"url.domain_listed": True, "url.matched": "example.com"}),
         ("https://worse.bad.example.org/", {}),
         ("https://notexample.com/", {}),
         ("https://EXAMPLE.com/", {}),
