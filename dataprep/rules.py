@@ -190,8 +190,14 @@ def resolve(rules: Sequence[Use | Reject]) -> tuple[Reject, ...]:
     return tuple(rule for item in rules for rule in ((item,) if isinstance(item, Reject) else item.resolved()))
 
 
+def _kind_of(data_type: pa.DataType) -> str:
+    if data_type == pa.string():
+        return "text"
+    return "true or false" if data_type == pa.bool_() else "a number"
+
+
 def check_signals(rules: Sequence[Reject], columns: pa.Schema) -> None:
-    """Raise ``ValueError`` when a rule names a column that is not measured, or compares text with a number."""
+    """Raise ``ValueError`` when a rule names a column that is not measured, or compares different kinds."""
     for rule in rules:
         needed = (rule.when, LANGUAGE) if rule.languages is not None else (rule.when,)
         for name in needed:
@@ -201,9 +207,8 @@ def check_signals(rules: Sequence[Reject], columns: pa.Schema) -> None:
                     f"measured are: {', '.join(columns.names)}"
                 )
         values = rule.value if isinstance(rule.value, tuple) else (rule.value,)
-        text = columns.field(rule.when).type == pa.string()
-        if any(isinstance(value, str) != text for value in values):
-            kind = "text" if text else "a number"
+        kind = _kind_of(columns.field(rule.when).type)
+        if any(_kind_of(pa.scalar(value).type) != kind for value in values):
             raise ValueError(f"rule {rule.reject!r} compares {rule.when}, which is {kind}, with {rule.value!r}")
 
 

@@ -57,6 +57,11 @@ def join(*parts: str) -> str:
     return posixpath.join(*parts)
 
 
+def basename(path: str) -> str:
+    """The name after the last slash."""
+    return posixpath.basename(path)
+
+
 def open_read(path: str) -> IO[bytes]:
     """Open for reading, seekable. Raises ``FileNotFoundError``."""
     if is_local(path):

@@ -15,6 +15,8 @@ from dataprep.signals.fineweb import FineWeb
 from dataprep.signals.gopher import GopherQuality
 from dataprep.signals.language import Language
 from dataprep.signals.repetition import GopherRepetition
+from dataprep.signals.toxicity import Toxicity
+from dataprep.signals.urls import UrlLists
 from dataprep.steps import Step
 
 STEPS: dict[str, type[Step]] = {
@@ -25,6 +27,8 @@ STEPS: dict[str, type[Step]] = {
         GopherRepetition,
         FineWeb,
         C4Lines,
+        UrlLists,
+        Toxicity,
     )
 }
 

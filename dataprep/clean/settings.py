@@ -20,7 +20,7 @@ import difflib
 from typing import Annotated, Any
 
 import pyarrow as pa
-from pydantic import BeforeValidator, PlainSerializer, model_validator
+from pydantic import BeforeValidator, PlainSerializer, ValidationError, model_validator
 
 from dataprep.clean.catalogue import STEPS, dump_step, key, make_step
 from dataprep.rules import Reject, RuleSettings, Use, check_signals, resolve
@@ -101,12 +101,17 @@ class CleanSettings(Settings):
 def _provider(rule: Reject) -> Step:
     """The step that, without parameters, measures what ``rule`` compares."""
     measured: dict[str, Step] = {}
+    incomplete: list[str] = []
     for kind in STEPS.values():
-        if not any(field.is_required() for field in kind.model_fields.values()):
+        try:
             step = kind()
-            measured.update(dict.fromkeys(step.columns.names, step))
+        except ValidationError:  # it needs parameters, such as the path of a list
+            incomplete.append(kind.name)
+            continue
+        measured.update(dict.fromkeys(step.columns.names, step))
     if rule.when not in measured:
         close = " or ".join(difflib.get_close_matches(rule.when, measured, 3))
         hint = f"did you mean {close}?" if close else f"steps are: {', '.join(STEPS)}, or module:Class of your own"
+        hint += f" ({' and '.join(incomplete)} must be given in steps, with parameters)" if incomplete else ""
         raise ValueError(f"no step measures {rule.when!r}, which the rule {rule.reject!r} compares; {hint}")
     return measured[rule.when]

@@ -23,7 +23,7 @@ import pyarrow as pa
 import xxhash
 
 from dataprep.dedup.hashing import I64, U8, load8, xxh3
-from dataprep.text.utf8 import Utf8, decode
+from dataprep.text.utf8 import Utf8, decode, encode
 
 
 @cache
@@ -52,28 +52,6 @@ def exact_hashes(text: pa.Array) -> npt.NDArray[np.uint64]:
     limits = bounds.tolist()
     digests = b"".join(xxhash.xxh3_128_digest(view[start:end]) for start, end in pairwise(limits))
     return np.frombuffer(digests, ">u8").astype(np.uint64).reshape(-1, 2)
-
-
-@nb.njit(inline="always")
-def _encode(code, out, at):  # type: ignore[no-untyped-def]
-    """Write the UTF-8 of ``code`` at ``at``; its length."""
-    if code < 0x80:
-        out[at] = np.uint8(code)
-        return 1
-    if code < 0x800:
-        out[at] = np.uint8(0xC0 | (code >> 6))
-        out[at + 1] = np.uint8(0x80 | (code & 0x3F))
-        return 2
-    if code < 0x10000:
-        out[at] = np.uint8(0xE0 | (code >> 12))
-        out[at + 1] = np.uint8(0x80 | ((code >> 6) & 0x3F))
-        out[at + 2] = np.uint8(0x80 | (code & 0x3F))
-        return 3
-    out[at] = np.uint8(0xF0 | (code >> 18))
-    out[at + 1] = np.uint8(0x80 | ((code >> 12) & 0x3F))
-    out[at + 2] = np.uint8(0x80 | ((code >> 6) & 0x3F))
-    out[at + 3] = np.uint8(0x80 | (code & 0x3F))
-    return 4
 
 
 @nb.njit(nogil=True, cache=True)
@@ -141,7 +119,7 @@ def fold_words(data, begin, end, table, out, starts):  # type: ignore[no-untyped
             code = table[point]
             letter = int(code != 0)
             if letter:
-                written = _encode(code, out, used)
+                written = encode(code, out, used)
             else:
                 out[used] = np.uint8(32)
                 written = 1

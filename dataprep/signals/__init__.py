@@ -5,6 +5,9 @@ language    language.*    which language, by a fastText model
 gopher      gopher.*      the quality measurements of MassiveText (Gopher)
 repetition  repetition.*  the repetition measurements of MassiveText (Gopher)
 fineweb     fineweb.*     the line measurements of FineWeb
+urls        url.*         lists of domains, URLs and words in URLs (RefinedWeb, FineWeb)
+toxicity    toxicity.*    lists of words for each language (C4), and a model's score
+wordlists   what both have in common: list files, and long lists as sorted hashes
 settings    the part of a recipe that says what is measured and what is rejected
 _reference  the measurements in plain Python; the tests compare
 """

@@ -3,9 +3,17 @@
 The formulas follow datatrove 0.10's filters as described in the modules; a ratio without a denominator is 0.0.
 """
 
+import re
+from collections.abc import Collection
+from typing import Any
+
+import tldextract
+
 from dataprep.signals.gopher import STOP_WORDS
 from dataprep.text import _reference as reference
 from dataprep.text.classes import terminal_code_points
+
+_BUNDLED_SUFFIXES = tldextract.TLDExtract(cache_dir=None, suffix_list_urls=())
 
 
 def _ratio(numerator: int, denominator: int) -> float:
@@ -52,4 +60,54 @@ def fineweb(text: str) -> dict[str, float]:
         "fineweb.short_line_ratio": _ratio(sum(len(line) <= 30 for line in lines), len(lines)),
         "fineweb.char_dup_ratio": _ratio(reference.duplicates(lines)[1], len(text.replace("\n", ""))),
         "fineweb.list_ratio": _ratio(text.count("\n"), len(reference.words(text))),
+    }
+
+
+def urls(
+    url: str,
+    domains: Collection[str] = (),
+    urls: Collection[str] = (),
+    hard_words: Collection[str] = (),
+    soft_words: Collection[str] = (),
+    subwords: Collection[str] = (),
+    ignore_scheme: bool = True,
+) -> dict[str, Any]:
+    def compared(url: str) -> str:
+        return re.sub("^https?://", "", url) if ignore_scheme else url
+
+    found = _BUNDLED_SUFFIXES(url)
+    domain, host = found.top_domain_under_public_suffix, found.fqdn
+    words = dict.fromkeys(re.split("[^a-zA-Z0-9]+", url))
+    squeezed = re.sub("[^a-zA-Z0-9]+", "", url).lower()
+    listed = {
+        "url.domain_listed": [domain] if domain in domains else [],
+        "url.host_listed": [host] if host in domains else [],
+        "url.url_listed": [url] if compared(url) in set(map(compared, urls)) else [],
+        "url.hard_words": [word for word in words if word in hard_words],
+        "url.soft_words": [word for word in words if word in soft_words],
+        "url.subwords": sorted(word for word in set(subwords) if word in squeezed),
+    }
+    values: dict[str, Any] = {
+        name: bool(found) if name.endswith("listed") else len(found) for name, found in listed.items()
+    }
+    values["url.matched"] = " ".join(dict.fromkeys(entry for found in listed.values() for entry in found)) or None
+    return values
+
+
+def toxicity(text: str, entries: Collection[str], apart: bool) -> dict[str, float]:
+    lowered = text.lower()
+
+    def free(i: int) -> bool:
+        return not apart or not 0 <= i < len(lowered) or re.match(r"\W", lowered[i]) is not None
+
+    found = []
+    i = 0
+    while i < len(lowered):
+        here = [entry for entry in entries if lowered.startswith(entry, i) and free(i - 1) and free(i + len(entry))]
+        found += [max(here, key=len)] if here else []
+        i += len(found[-1]) if here else 1
+    return {
+        "toxicity.words": len(found),
+        "toxicity.distinct": len(set(found)),
+        "toxicity.share": _ratio(sum(map(len, found)), len(lowered)),
     }

@@ -5,6 +5,8 @@ classes     what each of Unicode's code points is: space, letter, digit, mark, s
 words       word segmentation
 spans       lines (both meanings of the word) and paragraphs
 repeats     duplicate lines and paragraphs, most frequent and repeated n-grams of words
+lower       lower case, as ``str.lower``
+trie        a list of words and phrases, found in text
 view        all of these for one batch, each computed once, on demand
 _reference  the same definitions in plain Python; the tests compare
 """

@@ -98,3 +98,12 @@ def classes() -> Bytes:
         table[code] |= TERMINAL
     table.flags.writeable = False
     return table
+
+
+@cache
+def regex_words() -> Bytes:
+    """uint8[0x110000]: 1 where ``re`` matches ``\\w``. Marks are not among them, numerals of every kind are."""
+    table = np.fromiter((chr(c).isalnum() for c in range(sys.maxunicode + 1)), np.uint8, 0x110000)
+    table[ord("_")] = 1
+    table.flags.writeable = False
+    return table

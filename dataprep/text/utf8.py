@@ -1,4 +1,4 @@
-"""A text column as kernels see it, and what all kernels share: decoding UTF-8 and hashing a piece of it.
+"""A text column as kernels see it, and what all kernels share: decoding and encoding UTF-8, hashing a piece of it.
 
 Decisions:
 - Kernels take ``values`` (uint8, the UTF-8 bytes of the column) and ``offsets`` (int64, one more than documents), so a
@@ -49,19 +49,19 @@ class Utf8:
         if column.null_count:
             raise ValueError(f"text column has {column.null_count} nulls; a document without text is ''")
         if len(column) == 0:
-            return cls(_frozen(np.empty(0, np.uint8)), np.zeros(1, np.int64))
+            return cls(frozen(np.empty(0, np.uint8)), np.zeros(1, np.int64))
         _, offset_buffer, value_buffer = column.buffers()
         offsets = np.frombuffer(offset_buffer, width)[column.offset : column.offset + len(column) + 1].astype(np.int64)
         values = np.frombuffer(value_buffer, np.uint8) if value_buffer is not None else np.empty(0, np.uint8)
-        return cls(_frozen(values), offsets)
+        return cls(frozen(values), offsets)
 
     @property
     def documents(self) -> int:
         return len(self.offsets) - 1
 
 
-def _frozen(values: Bytes) -> NDArray[np.uint8]:
-    # one mutability, so that numba compiles each kernel once
+def frozen(values: Bytes) -> NDArray[np.uint8]:
+    """``values`` read-only: with one mutability numba compiles each kernel once."""
     view = values.view()
     view.flags.writeable = False
     return view
@@ -86,6 +86,28 @@ def decode(values: Bytes, i: int, end: int) -> tuple[Any, int]:
         )
         return min(code, 0x10FFFF), 4
     return REPLACEMENT, 1
+
+
+@njit(nogil=True, cache=True, inline="always")
+def encode(code: int, out: Bytes, at: int) -> int:
+    """Write the UTF-8 of ``code`` at ``at``; its length."""
+    if code < 0x80:
+        out[at] = np.uint8(code)
+        return 1
+    if code < 0x800:
+        out[at] = np.uint8(0xC0 | (code >> 6))
+        out[at + 1] = np.uint8(0x80 | (code & 0x3F))
+        return 2
+    if code < 0x10000:
+        out[at] = np.uint8(0xE0 | (code >> 12))
+        out[at + 1] = np.uint8(0x80 | ((code >> 6) & 0x3F))
+        out[at + 2] = np.uint8(0x80 | (code & 0x3F))
+        return 3
+    out[at] = np.uint8(0xF0 | (code >> 18))
+    out[at + 1] = np.uint8(0x80 | ((code >> 12) & 0x3F))
+    out[at + 2] = np.uint8(0x80 | ((code >> 6) & 0x3F))
+    out[at + 3] = np.uint8(0x80 | (code & 0x3F))
+    return 4
 
 
 @njit(nogil=True, cache=True, inline="always")

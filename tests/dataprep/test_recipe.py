@@ -38,7 +38,8 @@ def table(model: type[BaseModel]) -> list[str]:
 
 def _yaml(value):
     plain = list(value) if isinstance(value, tuple) else value
-    return yaml.safe_dump(plain, default_flow_style=True, width=1000).removesuffix("\n").removesuffix("\n...")
+    shown = yaml.safe_dump(plain, default_flow_style=True, width=1000, allow_unicode=True)
+    return shown.removesuffix("\n").removesuffix("\n...")
 
 
 def test_the_recipe_page_lists_every_field_with_its_default():

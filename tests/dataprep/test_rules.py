@@ -1,5 +1,6 @@
 """Rules: the first one that fires names the reason, comparisons are strict where they say so, counts add up."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -7,7 +8,7 @@ import pyarrow as pa
 import pytest
 
 from dataprep.clean.settings import CleanSettings
-from dataprep.rules import Reject, Use, decide, load_rule_set, resolve, rule_set_names, separate
+from dataprep.rules import Reject, Use, check_signals, decide, load_rule_set, resolve, rule_set_names, separate
 from dataprep.tally import Tally
 
 
@@ -88,10 +89,40 @@ def test_published_sets_keep_their_order_and_reasons_when_thresholds_change() ->
     assert resolve([Use(use="gopher_quality")])[0].value == 50
 
 
-def test_every_published_set_needs_only_signals_that_exist() -> None:
-    assert {"fineweb", "gopher_quality", "gopher_repetition"} <= set(rule_set_names())
+def test_a_rule_can_ask_for_true_or_false() -> None:
+    batch = batch_of(a__x=pa.array([True, False, None]))
+    assert reasons(batch, Reject(reject="r", when="a.x", equals=True)) == ["r", None, None]
+    assert reasons(batch, Reject(reject="r", when="a.x", equals=False)) == [None, "r", None]
+    assert reasons(batch, Reject(reject="r", when="a.x", one_of=(True,))) == ["r", None, None]
+
+
+@pytest.mark.parametrize(
+    ("kind", "shown", "comparison"),
+    [
+        (pa.bool_(), "true or false", {"above": 0}),
+        (pa.bool_(), "true or false", {"equals": 1}),
+        (pa.bool_(), "true or false", {"equals": "true"}),
+        (pa.int32(), "a number", {"equals": True}),
+        (pa.string(), "text", {"one_of": ("a", False)}),
+    ],
+)
+def test_a_rule_compares_a_signal_with_values_of_its_kind(
+    kind: pa.DataType, shown: str, comparison: dict[str, Any]
+) -> None:
+    rule = Reject.model_validate({"reject": "r", "when": "a.x", **comparison})
+    with pytest.raises(ValueError, match=f"rule 'r' compares a.x, which is {shown}, with "):
+        check_signals([rule], pa.schema([("a.x", kind)]))
+
+
+def test_every_published_set_needs_only_signals_that_exist(tmp_path: Path) -> None:
+    (tmp_path / "en").write_text("word")
+    given = {
+        "badwords@c4": {"toxicity": {"lists": str(tmp_path)}},
+        "urls@datatrove-0.10": {"urls": {"domains": [str(tmp_path / "en")]}},
+    }
+    assert {"fineweb", "gopher_quality", "gopher_repetition", *given} <= set(rule_set_names())
     for name in rule_set_names():
-        settings = CleanSettings(rules=(Use(use=name),))
+        settings = CleanSettings(rules=(Use.model_validate({"use": name, "with": given.get(name, {})}),))
         assert {rule.when for rule in settings.resolved_rules()} <= set(settings.columns().names)
 
 

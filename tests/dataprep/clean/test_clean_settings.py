@@ -101,6 +101,11 @@ def test_a_step_of_ones_own_is_named_by_its_place() -> None:
             "rules: [{reject: a, when: gopher.wods, below: 3}]",
             "no step measures 'gopher.wods', which the rule 'a' compares; did you mean",
         ),
+        (
+            "rules: [{reject: a, when: toxicity.words, above: 0}]",
+            "(urls and toxicity must be given in steps, with parameters)",
+        ),
+        ("rules: [{use: urls@datatrove-0.10}]", "urls: needs a list; allowed: domains, urls, hard_words"),
         ("rules: [{reject: a, when: gopher.words}]", "no comparison; exactly one is needed: below, above"),
         ("rules: [{reject: a, when: gopher.words, below: 1, above: 2}]", "below and above; exactly one"),
         ("rules: [{reject: a, when: gopher.words, below: few}]", "valid number"),
