@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from dataprep.rules import step_name
+from dataprep.signals.decontamination import Decontamination
 from dataprep.signals.fineweb import FineWeb
 from dataprep.signals.gopher import GopherQuality
 from dataprep.signals.language import Language
@@ -23,6 +24,7 @@ STEPS: dict[str, type[Step]] = {
         GopherQuality,
         GopherRepetition,
         FineWeb,
+        Decontamination,
     )
 }
 

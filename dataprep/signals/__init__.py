@@ -5,6 +5,8 @@ language    language.*    which language, by a fastText model
 gopher      gopher.*      the quality measurements of MassiveText (Gopher)
 repetition  repetition.*  the repetition measurements of MassiveText (Gopher)
 fineweb     fineweb.*     the line measurements of FineWeb
-settings    the part of a recipe that says what is measured and what is rejected
+decontamination  decontamination.*  which items of evaluation sets stand in a document
+contamination    what is looked for of evaluation sets
+evaluations      evaluation sets and their files
 _reference  the measurements in plain Python; the tests compare
 """
