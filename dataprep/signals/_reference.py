@@ -3,6 +3,10 @@
 The formulas follow datatrove 0.10's filters as described in the modules; a ratio without a denominator is 0.0.
 """
 
+import unicodedata
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
 from dataprep.signals.gopher import STOP_WORDS
 from dataprep.text import _reference as reference
 from dataprep.text.classes import terminal_code_points
@@ -52,4 +56,56 @@ def fineweb(text: str) -> dict[str, float]:
         "fineweb.short_line_ratio": _ratio(sum(len(line) <= 30 for line in lines), len(lines)),
         "fineweb.char_dup_ratio": _ratio(reference.duplicates(lines)[1], len(text.replace("\n", ""))),
         "fineweb.list_ratio": _ratio(text.count("\n"), len(reference.words(text))),
+    }
+
+
+Run = tuple[str, ...]
+
+
+def bare_words(text: str) -> list[str]:
+    """The words with a letter or a number: those characters of theirs, in lower case and without marks."""
+    return [bare_word(word) for word in reference.words(text) if reference.has_content(word)]
+
+
+def bare_word(word: str) -> str:
+    return "".join(_base(char).lower()[0] for char in word if char.isalnum()).replace("ς", "σ")
+
+
+def _base(char: str) -> str:
+    parts = unicodedata.normalize("NFD", char)
+    return parts[0] if all(unicodedata.category(mark)[0] == "M" for mark in parts[1:]) else char
+
+
+def sought_runs(
+    items: Sequence[Sequence[str]], ngram: int, min_words: int, letters: float, common: int
+) -> list[set[Run]]:
+    """For each item of one set, given as its passages, the runs by which it is known."""
+    found: list[set[Run]] = []
+    for passages in items:
+        runs: set[Run] = set()
+        for passage in passages:
+            words = bare_words(passage)
+            size = min(ngram, len(words))
+            if size >= min_words:
+                runs |= {tuple(words[i : i + size]) for i in range(len(words) - size + 1)}
+        found.append({run for run in runs if sum(map(reference.has_alpha, run)) >= letters * len(run)})
+    counts = Counter(run for runs in found for run in runs)
+    return [{run for run in runs if counts[run] <= common} for runs in found]
+
+
+def decontamination(text: str, sought: Mapping[str, set[Run]]) -> dict[str, float | str | None]:
+    """``sought``: the runs of each item, by ``set:number`` in the order in which hits are listed."""
+    words = bare_words(text)
+    every: set[Run] = set().union(*sought.values())
+    lengths = {len(run) for run in every}
+    places = [(i, n) for n in lengths for i in range(len(words) - n + 1) if tuple(words[i : i + n]) in every]
+    here = {tuple(words[i : i + n]) for i, n in places}
+    found = {label: (len(runs & here), len(runs)) for label, runs in sought.items() if runs & here}
+    hits = [f"{label}={100 * part // whole / 100:.2f}" for label, (part, whole) in found.items()]
+    return {
+        "decontamination.ngrams": len({i for i, _ in places}),
+        "decontamination.items": len(found),
+        "decontamination.hits": " ".join(hits) or None,
+        "decontamination.share": _ratio(len({i + k for i, n in places for k in range(n)}), len(words)),
+        "decontamination.covered": max((part / whole for part, whole in found.values()), default=0.0),
     }

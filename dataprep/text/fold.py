@@ -30,12 +30,12 @@ def fold_table() -> Ints:
 
 @cache
 def bare_table() -> Ints:
-    """``fold_table`` without ``_``, and letters without their marks: é is e, as e followed by U+0301 is."""
+    """``fold_table`` without ``_``, and letters without their marks: é is e, as is e with U+0301 (which has 0)."""
     table = fold_table().copy()
     table[ord("_")] = 0
     for code in range(0x110000):
         if table[code] and unicodedata.decomposition(chr(code)):
             parts = unicodedata.normalize("NFD", chr(code))
-            if len(parts) > 1 and all(unicodedata.category(mark)[0] == "M" for mark in parts[1:]):
+            if all(unicodedata.category(mark)[0] == "M" for mark in parts[1:]):
                 table[code] = table[ord(parts[0])]
     return table
