@@ -21,10 +21,10 @@ def contamination(console: Console, out: str, items: str | None = None, limit: i
 
 
 def sets_table(sets: list[FoundSet]) -> Table:
-    """Per set: items, how many have words enough to be looked for, found in part, by half, whole; documents."""
+    """Per set: items, how many were looked for, found at all, by half and whole; the documents that hold some."""
     table = Table(box=None, header_style="bold", pad_edge=False)
     table.add_column("set", overflow="fold")
-    for name in ("items", "looked for", "found", "share", "half of it", "all of it", "kept\ndocuments", "removed"):
+    for name in ("items", "sought", "found", "share", "half", "whole", "documents\nkept", "\nremoved"):
         table.add_column(name, justify="right")
     for one in sets:
         table.add_row(

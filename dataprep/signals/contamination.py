@@ -10,7 +10,8 @@ Decisions:
   verdict depends on another's. A set whose items share long passages (many questions about one text) needs a larger
   number.
 - A run of which less than the share ``letters`` of the words has a letter is not looked for: counting and tables are in
-  every corpus. (Of 64,000 pages of software documentation 455 held a test set's "1 2 3 4 5 6 7 8 9 10 11 12 13".)
+  every corpus. (Of 478 hits of HumanEval, GSM8K and four more in 64,000 pages of software documentation, 477 were a
+  test's "1 2 3 4 5 6 7 8 9 10 11 12 13" or "0 1 2 3 4 5 6 7 8 9 a b c": none of them with 0.5, 29 with 0.25.)
 """
 
 from collections.abc import Iterable

@@ -7,8 +7,8 @@ Decisions:
 - A bare word is hashed to 64 bits; the hash of a run is a polynomial over those of its words. With the running value
   ``p[i + 1] = p[i] * BASE + word[i]`` every run has its hash, whatever its length, from two values and one product.
 - Runs are the same when their hashes are. Of 10 million given runs one is found by mistake in about 2 * 10**12 words.
-- All given runs begin with ``head`` words. A bit set over the hashes of those beginnings, 16 to 32 bits a run, is all
-  that most places in a text are compared with; the sorted hashes themselves are asked for the few that are left.
+- All given runs begin with ``head`` words. A bit set of those beginnings, 16 to 32 bits a run, is all that most places
+  in a text are compared with; where a bit is set another bit set knows whole runs; the sorted hashes decide the rest.
 """
 
 from dataclasses import dataclass
@@ -49,18 +49,20 @@ class RunTable:
     keys: Hashes
     lengths: Longs
     head: int
-    bits: Hashes
+    head_bits: Hashes
+    key_bits: Hashes
 
     @classmethod
     def of(cls, keys: Hashes, heads: Hashes, lengths: Longs, head: int) -> "RunTable":
         """From sorted ``keys``, the hashes ``heads`` of their first ``head`` words, and the lengths that occur."""
         size = max(64, 1 << (_BITS_A_RUN * len(keys)).bit_length())
-        return cls(keys, lengths, head, _bit_set(np.concatenate([keys, heads]), size))
+        return cls(keys, lengths, head, _bit_set(heads, size), _bit_set(keys, size))
 
     def find(self, words: BareWords) -> tuple[Longs, Longs, Longs]:
         """Every place where a given run stands, in order: its first word, the number of its key, its length."""
         powers = np.array([power(int(length)) for length in self.lengths], np.uint64)
-        found = _find(words.offsets, words.running, self.keys, self.lengths, powers, self.head, self.bits)
+        bits = (self.head_bits, self.key_bits)
+        found = _find(words.offsets, words.running, self.keys, self.lengths, powers, self.head, *bits)
         return found[:, 0], found[:, 1], found[:, 2]
 
 
@@ -137,7 +139,14 @@ def _search(keys: Hashes, key: np.uint64) -> int:
 
 @njit(nogil=True, cache=True)
 def _find(
-    offsets: Longs, running: Hashes, keys: Hashes, lengths: Longs, powers: Hashes, head: int, bits: Hashes
+    offsets: Longs,
+    running: Hashes,
+    keys: Hashes,
+    lengths: Longs,
+    powers: Hashes,
+    head: int,
+    head_bits: Hashes,
+    key_bits: Hashes,
 ) -> Longs:
     found = np.empty((1024, 3), np.int64)
     count = 0
@@ -145,13 +154,13 @@ def _find(
     for d in range(len(offsets) - 1):
         end = offsets[d + 1]
         for i in range(offsets[d], end - head + 1):
-            if not _has(bits, running[i + head] - running[i] * head_power):
+            if not _has(head_bits, running[i + head] - running[i] * head_power):
                 continue
             for k in range(len(lengths)):
                 if i + lengths[k] > end:
                     break
                 key = running[i + lengths[k]] - running[i] * powers[k]
-                if not _has(bits, key):
+                if not _has(key_bits, key):
                     continue
                 at = _search(keys, key)
                 if at < 0:
