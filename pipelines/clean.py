@@ -34,6 +34,8 @@ class CleanStage(Stage):
         "dataprep.models",
         "dataprep.rules",
         "dataprep.signals",
+        "dataprep.sources.items",
+        "dataprep.sources.opening",
         "dataprep.steps",
         "dataprep.text",
         "pipelines.clean",

@@ -190,6 +190,21 @@ def report(directory: DirectoryArgument) -> None:
 
 
 @app.command()
+def contamination(
+    directory: DirectoryArgument,
+    items: Annotated[
+        str | None, typer.Option("--items", metavar="FILE", help="Write every item found to FILE, as JSON Lines.")
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, help="How many items of each set to show.")] = 5,
+) -> None:
+    """Which items of evaluation sets were found in the documents, and in which (needs the step decontamination)."""
+    from pipelines.contamination import contamination as show_contamination
+
+    with _user_errors():
+        show_contamination(console, directory, items, limit)
+
+
+@app.command()
 def verify(directory: DirectoryArgument) -> None:
     """Check every checksum of a run's shards; name the shard, the place and the documents of any damage."""
     from pipelines import show

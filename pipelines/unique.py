@@ -51,7 +51,7 @@ Rows = Iterator[tuple[int, pa.RecordBatch]]
 class UniqueStage(Stage):
     name = "unique"
     title = "remove duplicates"
-    code = ("dataprep.dedup", "dataprep.text.utf8", "pipelines.unique")
+    code = ("dataprep.dedup", "dataprep.text.fold", "dataprep.text.utf8", "pipelines.unique")
     libraries = ("datasketch", "xxhash")
     upstream = ("clean",)
     phases = ("sign", "members", "judge", "verdicts", "write")

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from dataprep.edits.c4 import C4Lines
 from dataprep.rules import step_name
+from dataprep.signals.decontamination import Decontamination
 from dataprep.signals.fineweb import FineWeb
 from dataprep.signals.gopher import GopherQuality
 from dataprep.signals.language import Language
@@ -29,6 +30,7 @@ STEPS: dict[str, type[Step]] = {
         C4Lines,
         UrlLists,
         Toxicity,
+        Decontamination,
     )
 }
 

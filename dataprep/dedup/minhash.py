@@ -17,7 +17,8 @@ import pyarrow as pa
 
 from dataprep.dedup.hashing import I64, U8
 from dataprep.dedup.settings import DedupSettings
-from dataprep.dedup.words import fold_table, fold_words, hash_shingles
+from dataprep.dedup.words import fold_words, hash_shingles
+from dataprep.text.fold import fold_table
 from dataprep.text.utf8 import Utf8
 
 U32 = npt.NDArray[np.uint32]

@@ -9,8 +9,7 @@ Two normalisations, named with a version because every fingerprint depends on th
 - ``spaces-1``: every run of white space (``str.isspace``) is one space, none at the ends; all else stands as it is. In
   Python: ``" ".join(text.split())``. Two documents are exact duplicates when the xxh3-128 of this is equal.
 
-Letters come from Python's Unicode tables (``unicodedata.unidata_version``): another Python release may know more of
-them.
+Which letters there are, and their lower case, is in `dataprep.text.fold`.
 """
 
 from functools import cache
@@ -24,18 +23,6 @@ import xxhash
 
 from dataprep.dedup.hashing import I64, U8, load8, xxh3
 from dataprep.text.utf8 import Utf8, decode, encode
-
-
-@cache
-def fold_table() -> npt.NDArray[np.int32]:
-    """int32[0x110000]: the code point that stands for each code point in a word, or 0 where it ends a word."""
-    table = np.zeros(0x110000, np.int32)
-    for code in range(0x110000):
-        character = chr(code)
-        if character.isalnum() or character == "_":
-            table[code] = ord(character.lower()[0])
-    table[ord("ς")] = ord("σ")
-    return table
 
 
 @cache

@@ -6,6 +6,7 @@ funnel         ``_stage.json`` files → documents and characters in, kept, remo
 inspect        kept, removed and quarantined documents: a deterministic sample, or by id
 story          one document through all stages: where it came from, where it went, and why
 distributions  document lengths, languages, sources, signals and duplicates, counted with array kernels
+contamination  which items of evaluation sets the documents hold, from the columns of decontamination
 markup         HTML that is escaped unless it says otherwise; bars and histograms
 style          the report's one style sheet
 sections       the report's figures: funnel, reasons, distributions, shards, timings

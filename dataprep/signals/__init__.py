@@ -8,6 +8,8 @@ fineweb     fineweb.*     the line measurements of FineWeb
 urls        url.*         lists of domains, URLs and words in URLs (RefinedWeb, FineWeb)
 toxicity    toxicity.*    lists of words for each language (C4), and a model's score
 wordlists   what both have in common: list files, and long lists as sorted hashes
-settings    the part of a recipe that says what is measured and what is rejected
+decontamination  decontamination.*  which items of evaluation sets stand in a document
+contamination    what is looked for of evaluation sets
+evaluations      evaluation sets and their files
 _reference  the measurements in plain Python; the tests compare
 """

@@ -4,7 +4,9 @@ The formulas follow datatrove 0.10's filters as described in the modules; a rati
 """
 
 import re
-from collections.abc import Collection
+import unicodedata
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import tldextract
@@ -110,4 +112,56 @@ def toxicity(text: str, entries: Collection[str], apart: bool) -> dict[str, floa
         "toxicity.words": len(found),
         "toxicity.distinct": len(set(found)),
         "toxicity.share": _ratio(sum(map(len, found)), len(lowered)),
+    }
+
+
+Run = tuple[str, ...]
+
+
+def bare_words(text: str) -> list[str]:
+    """The words with a letter or a number: those characters of theirs, in lower case and without marks."""
+    return [bare_word(word) for word in reference.words(text) if reference.has_content(word)]
+
+
+def bare_word(word: str) -> str:
+    return "".join(_base(char).lower()[0] for char in word if char.isalnum()).replace("ς", "σ")
+
+
+def _base(char: str) -> str:
+    parts = unicodedata.normalize("NFD", char)
+    return parts[0] if all(unicodedata.category(mark)[0] == "M" for mark in parts[1:]) else char
+
+
+def sought_runs(
+    items: Sequence[Sequence[str]], ngram: int, min_words: int, letters: float, common: int
+) -> list[set[Run]]:
+    """For each item of one set, given as its passages, the runs by which it is known."""
+    found: list[set[Run]] = []
+    for passages in items:
+        runs: set[Run] = set()
+        for passage in passages:
+            words = bare_words(passage)
+            size = min(ngram, len(words))
+            if size >= min_words:
+                runs |= {tuple(words[i : i + size]) for i in range(len(words) - size + 1)}
+        found.append({run for run in runs if sum(map(reference.has_alpha, run)) >= letters * len(run)})
+    counts = Counter(run for runs in found for run in runs)
+    return [{run for run in runs if counts[run] <= common} for runs in found]
+
+
+def decontamination(text: str, sought: Mapping[str, set[Run]]) -> dict[str, float | str | None]:
+    """``sought``: the runs of each item, by ``set:number`` in the order in which hits are listed."""
+    words = bare_words(text)
+    every: set[Run] = set().union(*sought.values())
+    lengths = {len(run) for run in every}
+    places = [(i, n) for n in lengths for i in range(len(words) - n + 1) if tuple(words[i : i + n]) in every]
+    here = {tuple(words[i : i + n]) for i, n in places}
+    found = {label: (len(runs & here), len(runs)) for label, runs in sought.items() if runs & here}
+    hits = [f"{label}={100 * part // whole / 100:.2f}" for label, (part, whole) in found.items()]
+    return {
+        "decontamination.ngrams": len({i for i, _ in places}),
+        "decontamination.items": len(found),
+        "decontamination.hits": " ".join(hits) or None,
+        "decontamination.share": _ratio(len({i + k for i, n in places for k in range(n)}), len(words)),
+        "decontamination.covered": max((part / whole for part, whole in found.values()), default=0.0),
     }

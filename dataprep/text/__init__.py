@@ -3,7 +3,9 @@
 utf8        the buffers of a text column, decoding, the hash of a piece of text, counting code points
 classes     what each of Unicode's code points is: space, letter, digit, mark, sentence end …
 words       word segmentation
+fold        lower case, code point by code point
 spans       lines (both meanings of the word) and paragraphs
+ngrams      n-grams of words without case and punctuation, and a table to find given ones in
 repeats     duplicate lines and paragraphs, most frequent and repeated n-grams of words
 lower       lower case, as ``str.lower``
 trie        a list of words and phrases, found in text

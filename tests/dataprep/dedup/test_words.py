@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from dataprep.dedup import _reference
 from dataprep.dedup.hashing import partition_of, xxh3
-from dataprep.dedup.words import collapse_spaces, exact_hashes, fold_table, fold_words, space_table
+from dataprep.dedup.words import collapse_spaces, exact_hashes, fold_words, space_table
+from dataprep.text.fold import fold_table
 from dataprep.text.utf8 import Utf8
 
 # letters whose lower case is longer, shorter, several characters or depends on context; marks; spaces of every kind
