@@ -5,6 +5,7 @@ language    language.*    which language, by a fastText model
 gopher      gopher.*      the quality measurements of MassiveText (Gopher)
 repetition  repetition.*  the repetition measurements of MassiveText (Gopher)
 fineweb     fineweb.*     the line measurements of FineWeb
+classifier  classifier.*  how much a document is like those that a fastText model was trained to find
 settings    the part of a recipe that says what is measured and what is rejected
 _reference  the measurements in plain Python; the tests compare
 """
