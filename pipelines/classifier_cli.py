@@ -90,7 +90,7 @@ class _Following:
     def __init__(self, console: Console) -> None:
         self.console = console
         self.phase = ""
-        columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+        columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
         self.bar = Progress(*columns, console=console, transient=True)
         self.task = self.bar.add_task("")
 
@@ -105,7 +105,7 @@ class _Following:
 
     def __call__(self, phase: str, documents: int) -> None:
         if self.console.is_terminal:
-            self.bar.update(self.task, description=f"{phase}: {documents:,} documents")
+            self.bar.update(self.task, description=f"{documents:,} documents: {phase}")
         elif phase != self.phase:
             self.phase = phase
             self.console.print(phase, highlight=False, soft_wrap=True, markup=False)
@@ -113,6 +113,7 @@ class _Following:
 
 def _show(report: dict[str, Any], out: str) -> None:
     held_out, counts = report["held_out"], report["documents"]
+    console.print(_sources(report), highlight=False, soft_wrap=True)
     console.print(
         f"trained on {counts['trained_on']:,} documents, measured on {counts['held_out']:,} others; "
         f"area under the ROC curve {held_out['roc_auc']:.4f}",
@@ -122,7 +123,7 @@ def _show(report: dict[str, Any], out: str) -> None:
     table = Table("keep", "threshold", "precision", "recall", "F1", "negatives kept", box=None, pad_edge=False)
     for row in held_out["keep_rates"]:
         table.add_row(
-            f"{row['keep_rate']:.0%}",
+            f"{100 * row['keep_rate']:g}%",
             f"{row['threshold']:.4f}",
             *(f"{row[name]:.3f}" for name in ("precision", "recall", "f1")),
             f"{row['negatives_kept']:,} ({row['negatives_kept_share']:.1%})",
@@ -132,9 +133,19 @@ def _show(report: dict[str, Any], out: str) -> None:
     console.print()
     console.print(_histogram(held_out["histogram"]))
     console.print()
-    console.print(f"model: {Path(out) / report['model']} ({report['model_bytes'] / 1e6:.1f} MB)", soft_wrap=True)
-    console.print("for a recipe:\n", highlight=False)
+    model = f"model: {Path(out) / report['model']} ({report['model_bytes'] / 1e6:.1f} MB); for a recipe:\n"
+    console.print(model, highlight=False, soft_wrap=True, markup=False)
     print(recipe_part(report, out), end="")
+
+
+def _sources(report: dict[str, Any]) -> str:
+    given = [
+        f"{label} {sum(one['taken'] for one in inputs):,} of {sum(one['different'] for one in inputs):,}"
+        for label, inputs in report["inputs"].items()
+    ]
+    unreadable = sum(one["unreadable"] for inputs in report["inputs"].values() for one in inputs)
+    left_out = (("in both classes", report["in_both_classes"]), ("unreadable", unreadable))
+    return f"different documents: {', '.join(given)}" + "".join(f"; {name}: {n:,}" for name, n in left_out if n)
 
 
 def _histogram(histogram: dict[str, Any]) -> Table:

@@ -1,9 +1,8 @@
 """Inputs become batches of lines, as fastText reads them.
 
 Decisions:
-- What a run wrote is read as Arrow: Parquet with a text column, and with ``rejected_by`` where a reason is asked for.
-  Other Parquet files, JSON Lines and text files are read as the stage ``documents`` reads them; pages and archives are
-  refused, for their text must be extracted first.
+- Files are read as the stage ``documents`` reads them; pages and archives are refused, for their text must be extracted
+  first. Where a reason is asked for, the files are parts that a run wrote.
 - A record that cannot be read is counted, not fatal. Documents without words are left out: nothing is learnt from them.
 """
 
@@ -33,9 +32,9 @@ class Lines:
     label: str
     source: Input
     settings: TrainSettings
-    files: list[InputFile] = field(default_factory=list)
-    documents: int = 0
-    unreadable: int = 0
+    files: list[InputFile] = field(init=False)
+    documents: int = field(default=0, init=False)
+    unreadable: int = field(default=0, init=False)
 
     def __post_init__(self) -> None:
         self.files, _ = list_inputs(FilesSettings(paths=(self.source.path,)), self.label)
@@ -48,30 +47,22 @@ class Lines:
     def __iter__(self) -> Iterator[list[str]]:
         self.documents = self.unreadable = 0
         for file in self.files:
-            for texts in self._parquet(file) if file.format == "parquet" else self._items(file):
+            for texts in self._items(file) if self.source.rejected_by is None else self._rejected(file):
                 self.documents += len(texts)
                 lines = as_lines(texts, self.settings.first_characters, self.settings.lower_case)
                 yield [line for line in lines if line and not line.isspace()]
 
-    def _parquet(self, file: InputFile) -> Iterator[pa.Array]:
-        wanted = self.source.text_column
-        columns = [wanted] if self.source.rejected_by is None else [wanted, REJECTED_BY.name]
+    def _rejected(self, file: InputFile) -> Iterator[pa.Array]:
+        columns = [self.source.text_column, REJECTED_BY.name]
         with storage.open_read(file.path) as handle:
-            try:
-                parquet = pq.ParquetFile(handle)
-            except pa.ArrowException as error:
-                raise ValueError(f"{self.label}: {file.path} is not Parquet: {' '.join(str(error).split())}") from None
+            parquet = pq.ParquetFile(handle)
             for name in columns:
                 if name not in parquet.schema_arrow.names:
                     known = ", ".join(parquet.schema_arrow.names)
                     raise ValueError(f"{self.label}: {file.path} has no column {name!r}; it has {known}")
             for batch in parquet.iter_batches(BATCH_ROWS, columns=columns):
-                if self.source.rejected_by is not None:
-                    fits = pc.equal(batch.column(REJECTED_BY.name), self.source.rejected_by)
-                    batch = batch.filter(pc.fill_null(fits, False))
-                texts = batch.column(wanted)
-                self.unreadable += texts.null_count
-                yield texts.drop_null().cast(pa.large_string())
+                texts, reasons = (batch.column(name) for name in columns)
+                yield texts.filter(pc.equal(reasons, self.source.rejected_by)).cast(pa.large_string())
 
     def _items(self, file: InputFile) -> Iterator[pa.Array]:
         texts: list[str] = []
@@ -82,14 +73,11 @@ class Lines:
             for item in read_pieces([piece], self.label, settings):
                 if isinstance(item, Page) and item.media == "html":
                     raise ValueError(_unextracted(self.label, file.path))
-                if isinstance(item, Text | Page):
-                    text = (
-                        item.text if isinstance(item, Text) else valid_text(item.payload.decode("utf-8-sig", "replace"))
-                    )
-                    texts.append(text)
-                    held += len(text)
-                else:
+                if not isinstance(item, Text | Page):
                     self.unreadable += 1
+                    continue
+                texts.append(item.text if isinstance(item, Text) else _decoded(item.payload))
+                held += len(texts[-1])
                 if len(texts) >= BATCH_ROWS or held >= BATCH_BYTES:
                     yield pa.array(texts, pa.large_string())
                     texts, held = [], 0

@@ -23,7 +23,7 @@ LEAST = 10  # documents of a class: with fewer nothing can be learnt or measured
 HALF = np.uint64(32)
 
 Hashes = NDArray[np.uint64]
-Report = Callable[[str, int], None]
+Progress = Callable[[str, int], None]
 
 
 @dataclass
@@ -45,10 +45,10 @@ class Sample:
     in_both: int
 
 
-def draw(positive: Sequence[Lines], negative: Sequence[Lines], report: Report) -> Sample:
+def draw(positive: Sequence[Lines], negative: Sequence[Lines], progress: Progress) -> Sample:
     """Sample both classes. Raises ``ValueError`` where an input or a class has too little."""
     classes, settings = (positive, negative), positive[0].settings
-    hashes = [_different(inputs, settings.seed, report) for inputs in classes]
+    hashes = [_different(inputs, settings.seed, progress) for inputs in classes]
     both = np.intersect1d(np.concatenate(hashes[0]), np.concatenate(hashes[1]))
     hashes = [[one[~np.isin(one, both)] for one in inputs] for inputs in hashes]
     different = [[len(one) for one in inputs] for inputs in hashes]
@@ -66,7 +66,7 @@ def draw(positive: Sequence[Lines], negative: Sequence[Lines], report: Report) -
     for inputs, found, quotas in zip(classes, hashes, taken, strict=True):
         wanted = [one[:quota] for one, quota in zip(found, quotas, strict=True)]
         for one, part in zip(inputs, wanted, strict=True):
-            _collect(one, part, settings.seed, lines, report)
+            _collect(one, part, settings.seed, lines, progress)
         together = np.concatenate(wanted)
         chosen.append(together[np.argsort(_exchanged(together))])
     held = min(max(round(each * settings.held_out), 1), each - 1)
@@ -102,14 +102,14 @@ def hashes_of(lines: Sequence[str], seed: int) -> Hashes:
     return np.fromiter((digest(line.encode(), seed) for line in lines), np.uint64, len(lines))
 
 
-def _different(inputs: Sequence[Lines], seed: int, report: Report) -> list[Hashes]:
+def _different(inputs: Sequence[Lines], seed: int, progress: Progress) -> list[Hashes]:
     """The hashes of each input's lines, ascending, without those that an input before it has."""
     found: list[Hashes] = []
     for one in inputs:
         parts = [np.empty(0, np.uint64)]
         for lines in one:
             parts.append(hashes_of(lines, seed))
-            report(f"reading {one.source.path}", one.documents)
+            progress(f"reading {one.source.path}", one.documents)
         hashes = np.unique(np.concatenate(parts))
         if not len(hashes):
             why = f" with rejected_by {one.source.rejected_by!r}" if one.source.rejected_by is not None else ""
@@ -120,13 +120,13 @@ def _different(inputs: Sequence[Lines], seed: int, report: Report) -> list[Hashe
     return found
 
 
-def _collect(one: Lines, wanted: Hashes, seed: int, into: dict[int, str], report: Report) -> None:
+def _collect(one: Lines, wanted: Hashes, seed: int, into: dict[int, str], progress: Progress) -> None:
     before = len(into)
     for lines in one:
         hashes = hashes_of(lines, seed)
         for row in np.flatnonzero(np.isin(hashes, wanted)):
             into[int(hashes[row])] = lines[row]
-        report(f"collecting from {one.source.path}", one.documents)
+        progress(f"collecting from {one.source.path}", one.documents)
     if len(into) - before < len(wanted):
         raise ValueError(f"{one.label}: {one.source.path} changed while it was read")
 

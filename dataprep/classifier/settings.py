@@ -49,7 +49,7 @@ class TrainSettings(Settings):
     lr: Annotated[float, Field(gt=0, le=10)] = 0.5
     # Joulin; DCLM has fastText's 100, but with two classes only one direction of this space matters
     dim: Annotated[int, Field(ge=1, le=1000)] = 10
-    min_count: Annotated[int, Field(ge=1)] = 3  # DCLM has 1, where half the model is words that were seen once
+    min_count: Annotated[int, Field(ge=1)] = 3  # DCLM has 1, where most of a model is words seen once or twice
     bucket: Annotated[int, Field(ge=1)] = 200_000  # of n-grams; fastText's 2,000,000 is 80 MB
     thread: Annotated[int, Field(ge=1)] = 1
     quantize: bool = False

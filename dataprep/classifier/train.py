@@ -22,7 +22,7 @@ import numpy as np
 from dataprep import storage
 from dataprep.classifier.corpus import Lines
 from dataprep.classifier.measure import Scores, measure
-from dataprep.classifier.sample import Report, Sample, Side, draw
+from dataprep.classifier.sample import Progress, Sample, Side, draw
 from dataprep.classifier.settings import NEGATIVE, Input, TrainSettings
 from dataprep.models import LABEL_PREFIX
 from dataprep.signals.classifier import POSITIVE, scores
@@ -38,11 +38,11 @@ def train(
     negative: Sequence[Input],
     out: str,
     settings: TrainSettings,
-    report: Report = lambda phase, documents: None,
+    progress: Progress = lambda phase, documents: None,
 ) -> dict[str, Any]:
     """Train on the inputs, write the directory ``out`` and return what its report says. Raises ``ValueError``.
 
-    ``report`` is told what is being done, and how many documents it has been done for.
+    ``progress`` is told what is being done, and how many documents it has been done for.
     """
     fasttext = _trainer()
     out = _free(out)
@@ -50,11 +50,11 @@ def train(
         label: [Lines(label, source, settings) for source in sources]
         for label, sources in ((POSITIVE, positive), (NEGATIVE, negative))
     }
-    sample = draw(inputs[POSITIVE], inputs[NEGATIVE], report)
+    sample = draw(inputs[POSITIVE], inputs[NEGATIVE], progress)
     temporary = f"{out}{storage.TEMPORARY}{uuid.uuid4().hex[:8]}"
     os.makedirs(temporary)
     try:
-        report("training", len(sample.train.lines))
+        progress("training", len(sample.train.lines))
         model = _train(fasttext, sample.train, os.path.join(temporary, "train.txt"), settings)
         file = "model.ftz" if settings.quantize else "model.bin"
         model.save_model(os.path.join(temporary, file))
@@ -66,8 +66,8 @@ def train(
             "settings": settings.model_dump(mode="json"),
             "inputs": _inputs(inputs, sample),
             "documents": {"trained_on": len(sample.train.lines), "held_out": len(sample.held_out.lines)},
-            "left_out_for_being_in_both_classes": sample.in_both,
-            "held_out": measure(*_scored(model, sample.held_out, report), settings.keep_rate),
+            "in_both_classes": sample.in_both,
+            "held_out": measure(*_scored(model, sample.held_out, progress), settings.keep_rate),
             "versions": {"python": platform.python_version(), **{name: version(name) for name in LIBRARIES}},
         }
         storage.write_json(os.path.join(temporary, REPORT), value)
@@ -136,12 +136,12 @@ def _train(fasttext: Any, side: Side, path: str, settings: TrainSettings) -> Any
     return result[0]
 
 
-def _scored(model: Any, side: Side, report: Report) -> tuple[Scores, Scores]:
+def _scored(model: Any, side: Side, progress: Progress) -> tuple[Scores, Scores]:
     """The scores of a side's positives and of its negatives."""
     found: list[float] = []
     for start in range(0, len(side.lines), SCORED_AT_ONCE):
         found += scores(model, POSITIVE, side.lines[start : start + SCORED_AT_ONCE])
-        report("measuring", len(found))
+        progress("measuring", len(found))
     values = np.array(found)
     return values[side.positive], values[~side.positive]
 

@@ -109,7 +109,7 @@ def test_quotas_add_up_and_are_there(inputs: list[tuple[float, int]], total: int
 
 def test_a_runs_removed_documents_can_be_taken_by_their_reason(tmp_path: Path) -> None:
     reasons = ["short", "list", None]
-    table = pa.table({"text": texts("r", 60), "rejected_by": [reasons[n % 3] for n in range(60)]})
+    table = pa.table({"rejected_by": [reasons[n % 3] for n in range(60)], "text": texts("r", 60)})
     (tmp_path / "removed").mkdir()
     pq.write_table(table.slice(0, 30), tmp_path / "removed" / "part-00000.parquet")
     pq.write_table(table.slice(30), tmp_path / "removed" / "part-00001.parquet")
@@ -149,9 +149,10 @@ def test_every_format_is_read_and_what_cannot_be_is_counted(tmp_path: Path) -> N
         ({"path": "few.jsonl", "text_column": "body"}, "positive: text_column: 'body' is in none of the first 9 rows"),
         ({"path": "few.jsonl", "rejected_by": "x"}, "few.jsonl has no rejected_by; a run's Parquet parts have it"),
         ({"path": "t.parquet", "rejected_by": "x"}, "t.parquet has no column 'rejected_by'; it has text"),
-        ({"path": "t.parquet", "text_column": "body"}, "t.parquet has no column 'body'; it has text"),
+        ({"path": "t.parquet", "text_column": "body"}, "positive: text_column: "),
+        ({"path": "r.parquet", "text_column": "n"}, "r.parquet is int64, expected a string column"),
         ({"path": "r.parquet", "rejected_by": "x"}, "r.parquet has no documents with rejected_by 'x'"),
-        ({"path": "broken.parquet"}, "broken.parquet is not Parquet: "),
+        ({"path": "broken.parquet"}, "broken.parquet has no documents"),
         ({"path": "blank.jsonl"}, "blank.jsonl has no documents"),
         ({"path": "a.warc.gz"}, "a.warc.gz holds pages, not text; run `dataprep ingest` on it first"),
         ({"path": "a.html"}, "a.html holds pages, not text; run `dataprep ingest` on it first"),
@@ -165,7 +166,8 @@ def test_a_mistaken_input_is_one_line(
     write_jsonl(tmp_path / "few.jsonl", texts("p", 9))
     write_jsonl(tmp_path / "blank.jsonl", [" ", "\n"])
     pq.write_table(pa.table({"text": texts("p", 9)}), "t.parquet")
-    pq.write_table(pa.table({"text": texts("p", 9), "rejected_by": [None] * 9}), "r.parquet")
+    reasons = pa.nulls(9, pa.string())
+    pq.write_table(pa.table({"text": texts("p", 9), "rejected_by": reasons, "n": range(9)}), "r.parquet")
     for name in ("broken.parquet", "a.warc.gz", "a.html"):
         (tmp_path / name).write_bytes(b"<p>not quite what the name says")
     with pytest.raises(ValueError, match="positive") as caught:
