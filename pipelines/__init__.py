@@ -19,5 +19,7 @@
 - `packages`     which packages of others the workers need
 - `portability`  whether the job graphs can leave this machine
 - `demo`         ``make demo``
+- `errors`       what the command line answers with one line
+- `classifier_cli`  ``dataprep classifier``
 - `cli`          the ``dataprep`` command
 """

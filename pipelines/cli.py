@@ -3,8 +3,6 @@
 import logging
 import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,6 +14,8 @@ from rich.table import Table
 
 from dataprep import storage
 from dataprep.recipe import RecipeError, load_recipe
+from pipelines import classifier_cli
+from pipelines.errors import UserError, user_errors
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -24,6 +24,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
     help="Turn raw web and files into tokens a trainer can eat: crawl, extract, clean, deduplicate, tokenize.",
 )
+app.add_typer(classifier_cli.app, name="classifier")
 console = Console()
 
 # typer carries its own copy of click, whose exceptions have no public name but their relatives
@@ -44,10 +45,6 @@ DryRunOption = Annotated[
     bool, typer.Option("--dry-run", help="Build and check the job graphs; run nothing, touch no network.")
 ]
 DirectoryArgument = Annotated[str, typer.Argument(metavar="DIR", help="The directory of a run (its --out).")]
-
-
-class UserError(Exception):
-    """What the user can mend: one line on standard error, exit code 2, no traceback."""
 
 
 def _run(
@@ -159,7 +156,7 @@ def stats(directory: DirectoryArgument) -> None:
     """Statistics of a run's shards, from their metadata alone."""
     from pipelines import show
 
-    with _user_errors():
+    with user_errors():
         show.statistics(console, directory)
 
 
@@ -176,7 +173,7 @@ def inspect(
     """Documents that were kept and removed, with their reasons and signals."""
     from pipelines import show
 
-    with _user_errors():
+    with user_errors():
         show.inspect(console, directory, stage, verdict, reason, source, id, limit)
 
 
@@ -185,7 +182,7 @@ def report(directory: DirectoryArgument) -> None:
     """Write DIR/report.html: funnel, reasons, distributions and samples in one self-contained file."""
     from pipelines import show
 
-    with _user_errors():
+    with user_errors():
         console.print(f"report: {show.report(directory)}", highlight=False, soft_wrap=True)
 
 
@@ -209,7 +206,7 @@ def verify(directory: DirectoryArgument) -> None:
     """Check every checksum of a run's shards; name the shard, the place and the documents of any damage."""
     from pipelines import show
 
-    with _user_errors():
+    with user_errors():
         if not show.verify(console, directory):
             raise typer.Exit(1)
 
@@ -227,15 +224,6 @@ def recipes(name: Annotated[str | None, typer.Argument(help="Print this recipe."
         print(known[name].read_text(encoding="utf-8"), end="")
     else:
         raise UserError(f"no recipe {name!r}; allowed: {', '.join(known)}")
-
-
-@contextmanager
-def _user_errors() -> Iterator[None]:
-    """Turns what a user can mend into one line."""
-    try:
-        yield
-    except ValueError as error:
-        raise UserError(str(error)) from None
 
 
 def main() -> None:

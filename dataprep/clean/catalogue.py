@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from dataprep.edits.c4 import C4Lines
 from dataprep.rules import step_name
+from dataprep.signals.classifier import Classifier
 from dataprep.signals.decontamination import Decontamination
 from dataprep.signals.fineweb import FineWeb
 from dataprep.signals.gopher import GopherQuality
@@ -31,6 +32,7 @@ STEPS: dict[str, type[Step]] = {
         UrlLists,
         Toxicity,
         Decontamination,
+        Classifier,
     )
 }
 
@@ -49,7 +51,7 @@ def make_step(entry: Any) -> Step:
         first = error.errors(include_url=False)[0]
         where = ".".join(str(part) for part in (name, *first["loc"]))
         if first["type"] == "extra_forbidden":
-            known = ", ".join(_class(name).model_fields) or "none"
+            known = ", ".join(field.alias or own for own, field in _class(name).model_fields.items()) or "none"
             raise ValueError(f"step {name} has no parameter {first['loc'][0]!r}; allowed: {known}") from None
         given = "" if isinstance(first["input"], dict | list) else f" {first['input']!r}:"
         raise ValueError(f"{where}:{given} {first['msg'].removeprefix('Value error, ')}") from None
@@ -64,6 +66,11 @@ def key(step: Step) -> str:
     """The name by which a recipe finds this step's class."""
     known = STEPS.get(step.name) is type(step)
     return step.name if known else f"{type(step).__module__}:{type(step).__qualname__}"
+
+
+def place(step: Step) -> tuple[str, str]:
+    """What at most one step of a recipe can have: its class and its role."""
+    return key(step), step.role
 
 
 def _class(name: str) -> type[Step]:

@@ -22,7 +22,7 @@ from typing import Annotated, Any
 import pyarrow as pa
 from pydantic import BeforeValidator, PlainSerializer, ValidationError, model_validator
 
-from dataprep.clean.catalogue import STEPS, dump_step, key, make_step
+from dataprep.clean.catalogue import STEPS, dump_step, make_step, place
 from dataprep.rules import Reject, RuleSettings, Use, check_signals, resolve
 from dataprep.settings import Settings
 from dataprep.signals.language import Language
@@ -60,16 +60,17 @@ class CleanSettings(Settings):
     def resolved_steps(self) -> list[Step]:
         """All steps in the order in which they run. Raises ``ValueError`` where two need one step differently."""
         steps: list[Step] = list(self.steps)
-        by_key = {key(step): step for step in steps}
-        if len(by_key) < len(steps):
-            raise ValueError(f"a step can run once; given: {', '.join(key(step) for step in steps)}")
+        by_place = {place(step): step for step in steps}
+        if len(by_place) < len(steps):
+            given = ", ".join(" as ".join(filter(None, place(step))) for step in steps)
+            raise ValueError(f"a step can run once; given: {given}")
         if not steps and not self.rules:
             return [make_step(name) for name in DEFAULT_STEPS]
 
         def need(step: Step, who: str) -> None:
-            known = by_key.get(key(step))
+            known = by_place.get(place(step))
             if known is None:
-                by_key[key(step)] = step
+                by_place[place(step)] = step
                 steps.append(step)
             elif known != step:
                 differing = [f for f in type(step).model_fields if getattr(step, f) != getattr(known, f)]
@@ -79,9 +80,9 @@ class CleanSettings(Settings):
                 )
 
         for rule in self.rules:
-            if rule.languages is not None and key(Language()) not in by_key:
-                by_key[key(Language())] = Language()
-                steps.insert(0, by_key[key(Language())])
+            if rule.languages is not None and place(Language()) not in by_place:
+                by_place[place(Language())] = Language()
+                steps.insert(0, by_place[place(Language())])
             if isinstance(rule, Use):
                 for entry in rule.steps():
                     need(make_step(entry), f"rule set {rule.use!r}")

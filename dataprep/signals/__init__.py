@@ -11,5 +11,6 @@ wordlists   what both have in common: list files, and long lists as sorted hashe
 decontamination  decontamination.*  which items of evaluation sets stand in a document
 contamination    what is looked for of evaluation sets
 evaluations      evaluation sets and their files
+classifier  classifier.*  how much a document is like those that a fastText model was trained to find
 _reference  the measurements in plain Python; the tests compare
 """
