@@ -197,7 +197,7 @@ def contamination(
     """Which items of evaluation sets were found in the documents, and in which (needs the step decontamination)."""
     from pipelines.contamination import contamination as show_contamination
 
-    with _user_errors():
+    with user_errors():
         show_contamination(console, directory, items, limit)
 
 
