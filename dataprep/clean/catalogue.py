@@ -9,6 +9,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from dataprep.edits.pii import Pii
+from dataprep.edits.unicode import Unicode
 from dataprep.rules import step_name
 from dataprep.signals.fineweb import FineWeb
 from dataprep.signals.gopher import GopherQuality
@@ -23,6 +25,8 @@ STEPS: dict[str, type[Step]] = {
         GopherQuality,
         GopherRepetition,
         FineWeb,
+        Pii,
+        Unicode,
     )
 }
 
