@@ -109,8 +109,8 @@ def find_pieces(
 ) -> tuple[Spans, Longs]:
     """The pieces that may change, and whether entities are to be replaced in each (not from a line with ``<`` on).
 
-    A piece is a line with its ``\\n``; one of more than ``limit`` bytes is cut before the next ASCII character, at the
-    latest after twice as many; and one is cut after ``MARKS`` non-starters in a row.
+    A piece is a line with its ``\\n``; one of more than ``limit`` bytes is cut before the next space, at the latest
+    after twice as many; and one is cut after ``MARKS`` non-starters in a row.
     """
     spans = np.empty((64, 2), np.int64)
     unescape = np.empty((64, 2), np.int64)
@@ -132,17 +132,20 @@ def find_pieces(
                     i += 1
                 if i == end:
                     break
-                byte = np.int64(values[i])
-                if i - start >= limit and byte < 0x80:
+                byte = values[i]
+                if byte >= 0x80:
+                    continue
+                size = i - start
+                if (size >= limit and byte == 0x20) or size >= 2 * limit:
                     spans, unescape, count = _close(spans, unescape, count, start, i, hit, entity, less, entities)
                     start = i
                     hit = entity = False
-                if byte < 0x80 and loud[byte]:
+                i += 1
+                if loud[byte]:
                     if table[byte] & CHANGES:
                         hit = True
                     less |= byte == 0x3C
                     entity |= entities and byte == 0x26 and _is_entity(values, i, end)
-                    i += 1
                     if byte == 0x0A:
                         spans, unescape, count = _close(spans, unescape, count, start, i, hit, entity, less, entities)
                         start = i
@@ -183,8 +186,7 @@ def _close(
 
 @njit(nogil=True, cache=True)
 def _is_entity(values: Bytes, i: int, end: int) -> bool:
-    # &#?[0-9A-Za-z]{1,24};
-    i += 1
+    # what follows "&" in &#?[0-9A-Za-z]{1,24};
     if i < end and values[i] == 0x23:
         i += 1
     first = i

@@ -18,6 +18,8 @@ from numba import njit
 from dataprep.edits.base import Spans, append, document_of
 from dataprep.text.utf8 import Bytes, Longs, Utf8
 
+PLUS, OPEN, CLOSE = 0x2B, 0x28, 0x29
+
 CONTEXT = 40  # bytes before a run in which a word for telephone is looked for
 LEAST_DIGITS = 7
 MOST_DIGITS = 15  # ITU-T E.164
@@ -40,7 +42,7 @@ _NAMED = re.compile(rb"\+?\(?\d{1,6}\)?(?:[ ./-]{0,2}\(?\d{1,6}\)?){1,6}")
 _DATE = re.compile(rb"(?:19|20)\d\d[ ./-](?:19|20)?\d\d.*|\d\d?[./-]\d\d?[./-](?:19|20)\d\d.*")
 _NAME = re.compile(
     "(?<![A-Za-z0-9_])(?:(?:tele)?phone|(?:tele)?fax|tel|t(?:e|é)l(?:e|é)phone|tel(?:e|é)fono|(?:tele)?fon|mobile?|handy)"
-    r"(?: ?(?:no|nr|number|nummer|num(?:e|é)ro))?\.?[ \t]{0,8}:?[ \t]{0,8}\Z".encode(),
+    r"(?: ?(?:no|nr|number|nummer|num(?:e|é)ro))?\.?[ \t]{0,8}:?[ \t]{0,8}\(?\Z".encode(),
     re.IGNORECASE,
 )
 
@@ -81,7 +83,7 @@ def _runs(values: Bytes, offsets: Longs) -> Spans:
             if not _is_digit(values[i]) or i < free:
                 continue
             start = i
-            while start > first and start > i - 2 and (values[start - 1] == 0x2B or values[start - 1] == 0x28):
+            while start > first and start > i - 2 and (values[start - 1] == PLUS or values[start - 1] == OPEN):
                 start -= 1
             digits = 0
             stop = i
@@ -94,6 +96,8 @@ def _runs(values: Bytes, offsets: Longs) -> Spans:
                     break
                 k += 1
             free = stop
+            if values[start] == OPEN and stop < end and values[stop] == CLOSE:
+                start += 1  # the parentheses are around the number
             if not LEAST_DIGITS <= digits <= MOST_DIGITS:
                 continue
             if start > first and _joins(values[start - 1]):

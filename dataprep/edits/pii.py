@@ -98,7 +98,7 @@ class Pii(Step):
         ipv4, ipv6 = (find(text.values, text.offsets, ASCII) for find in (find_ipv4, find_ipv6))
         if self.spare_numbering:
             ipv4 = ipv4[~is_numbering(text.values, text.offsets, ipv4, ASCII)]
-        spans = np.concatenate((ipv4, ipv6))
+        spans = np.concatenate((ipv4, _free(ipv6, ipv4)))
         routed = [_is_global(text.values[start:end].tobytes().decode()) for start, end in spans.tolist()]
         return spans[np.array(routed, bool)]
 

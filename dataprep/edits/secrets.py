@@ -24,7 +24,7 @@ SIGNS = b"=:"
 HYPHEN = 0x2D
 ANCHORS = b"_-/.AGJSB"  # every token's beginning has one, and prose has few
 
-# issuer's beginning: the whole. Boundaries are checked apart.
+# how a token begins, what follows; nothing that could belong to it may come after
 TOKENS = {
     b"AKIA": rb"[A-Z2-7]{16}",  # AWS access key ids
     b"ASIA": rb"[A-Z2-7]{16}",

@@ -24,8 +24,8 @@ spaces             every space of Unicode (category Zs: no-break, em, ideographi
 Decisions:
 - Defaults are those of datatrove 0.10's FTFYFormatter, and NFC: what is broken is repaired, what is a style stays.
 - ftfy works line by line, and so do we; lines that cannot change are found by a kernel and never become Python strings
-  (`dataprep.edits.characters`). Lines of more than ``PIECE_BYTES`` are cut into pieces, which bounds what ftfy, whose
-  time for a line can be quadratic, spends on a document of any size.
+  (`dataprep.edits.characters`). Lines of more than ``PIECE_BYTES`` are cut at spaces: ftfy's time for a line can be
+  quadratic (``&amp;amp;amp;…``), so this bounds it for a document of any size, to 20 s a megabyte at worst.
 
 ==================  =======================================================
 unicode.repaired    lines (pieces) that were changed in any way
@@ -48,7 +48,7 @@ from dataprep.signals.base import with_columns
 from dataprep.steps import Step
 from dataprep.text.view import text_of
 
-PIECE_BYTES = 10_000
+PIECE_BYTES = 4_000
 
 Repair = Literal[
     "mojibake",

@@ -122,6 +122,7 @@ def test_addresses_are_those_of_datatrove_on_real_prose(shared_data: Path) -> No
         ("2a00:1450:4001:81b::200e.", "<IP_ADDRESS>."),
         ("[2001:4860:4860::8888]:80", "[<IP_ADDRESS>]:80"),
         ("2001:db8::1 fe80::1 ::1 12:30:45", "2001:db8::1 fe80::1 ::1 12:30:45"),
+        ("2a00:1450::8.8.8.8", "2a00:1450::<IP_ADDRESS>"),
         ("std::a::b 2001:add::b::c x2a00:1450::1", "std::a::b 2001:add::b::c x2a00:1450::1"),
     ],
 )
@@ -151,6 +152,7 @@ def test_numbering_can_be_spared() -> None:
 def test_telephone_numbers_are_masked(number: str) -> None:
     assert masked(f"Call {number}, or", "phones") == "Call <PHONE>, or"
     assert masked(number, "phones") == "<PHONE>"
+    assert masked(f"({number})", "phones") == "(<PHONE>)"
 
 
 @pytest.mark.parametrize(
@@ -239,6 +241,27 @@ def test_tokens_are_masked_as_a_whole(secret: str) -> None:
     assert masked(f'x = "{secret}"; y', "secrets") == 'x = "<SECRET>"; y'
     assert masked(secret, "secrets") == "<SECRET>"
     assert masked(f"word{secret}", "secrets") == ("word<SECRET>" if secret.startswith("-") else f"word{secret}")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *(
+            "password",
+            "PASSWD",
+            "passphrase",
+            "db_pwd",
+            "client-secret",
+            "authToken",
+            "api_key",
+            "apiKey",
+            "access.key",
+        ),
+        *("secret key", "private-key", "auth_key", "AccountKey"),
+    ],
+)
+def test_every_name_of_a_secret_is_known(name: str) -> None:
+    assert masked(f"x.{name}: 'aB3$dE6gH9'", "secrets") == f"x.{name}: '<SECRET>'"
 
 
 @pytest.mark.parametrize(

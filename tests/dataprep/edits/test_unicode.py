@@ -262,9 +262,12 @@ def test_documents_that_stay_keep_their_buffers_and_cost_no_string() -> None:
 
 
 def test_long_lines_are_cut_between_characters_and_nothing_is_lost() -> None:
-    utf8 = Utf8.of(pa.array(["\x07" + "ab é" * 100, "é" * 100, "é\x07" + "é" * 5], pa.large_string()))
+    utf8 = Utf8.of(
+        pa.array(["\x07" + "ab é" * 100, "é" * 100, "é\x07" + "é" * 5, "\x07" + "x" * 30], pa.large_string())
+    )
     pieces, _ = find_pieces(utf8.values, utf8.offsets, *character_tables(("controls",), "NFC"), False, 10)
-    assert [utf8.values[a:b].tobytes().decode() for a, b in pieces] == ["\x07ab éab é", "é\x07ééééé"]
+    cut = [utf8.values[a:b].tobytes().decode() for a, b in pieces]
+    assert cut == ["\x07ab éab éab", "é\x07ééééé", "\x07" + "x" * 19]
     text = "\x07é漢🎉 e\u0301" * 5_000
     assert repaired(text) == "é漢🎉 é" * 5_000
 
