@@ -1,8 +1,8 @@
 """Which pieces of text repair and normalisation cannot change, decided without a Python string.
 
-A kernel cuts each document into pieces (lines, see `find_pieces`) and returns those that may change. What ftfy
-can do to a piece is known: it decodes mojibake only where `ftfy.badness.BADNESS_RE` matches, replaces entities, and
-changes or removes single characters. Each way the expression can match begins with, contains or is
+A kernel cuts each document into pieces (lines, see `find_pieces`) and returns those that may change. What ftfy can do
+to a piece is known: it decodes mojibake only where `ftfy.badness.BADNESS_RE` matches, replaces entities, and changes or
+removes single characters. Whatever the expression matches contains
 
 - one of the characters ``SOLO``, or
 - two neighbours out of the 400 characters it knows, not both of them ``LETTERS``, or

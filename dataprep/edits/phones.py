@@ -63,7 +63,8 @@ def _is_phone(values: memoryview, first: int, start: int, end: int) -> bool:
     grouped = end - start > LONGEST_UNGROUPED or _GROUPED.search(values, start, end)
     if grouped and _INTERNATIONAL.fullmatch(values, start, end):
         return True
-    if not _NAME.search(values, max(first, start - CONTEXT), start):
+    # a slice, because a lookbehind sees what is before a position: the document before this one
+    if not _NAME.search(values[max(first, start - CONTEXT) : start]):
         return False
     return bool(_NAMED.fullmatch(values, start, end)) and not _DATE.fullmatch(values, start, end)
 

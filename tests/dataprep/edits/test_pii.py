@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from dataprep.clean.catalogue import make_step
 from dataprep.edits import _reference as reference
+from dataprep.edits import phones, secrets
 from dataprep.edits.addresses import ASCII, find_emails, find_ipv4
 from dataprep.edits.pii import Pii, placeholder
 from dataprep.edits.secrets import ANCHORS, TOKENS
@@ -311,6 +312,92 @@ def test_names_words_and_placeholders_are_not_secrets(text: str) -> None:
     assert masked(text, "secrets") == text
 
 
+NUMBERS = [
+    "1",
+    "23",
+    "456",
+    "7890",
+    "+49",
+    "(212)",
+    " ",
+    "-",
+    ".",
+    "/",
+    "(",
+    ")",
+    "+",
+    "a",
+    "é",
+    ",",
+    "@",
+    "Tel: ",
+    "%",
+    ":",
+]
+
+
+@given(document=st.one_of(st.lists(st.sampled_from(NUMBERS), max_size=14).map("".join), st.text(max_size=30)))
+@settings(max_examples=300, deadline=None)
+def test_the_kernel_passes_over_no_telephone_number(document: str) -> None:
+    text, found = document.encode(), []
+    for run in re.finditer(rb"[+(]{0,2}[0-9](?:[ ./()-]{0,2}[0-9])*", text):
+        start = run.start() + (text[run.start()] == ord("(") and text[run.end() :].startswith(b")"))
+        free = not re.search(rb"[A-Za-z_#$%&)+,./=-]\Z", text[:start]) and not re.match(
+            rb"[A-Za-z_%/@-]|[,:]\d", text[run.end() :]
+        )
+        digits = sum(byte in b"0123456789" for byte in run[0])
+        if 7 <= digits <= 15 and free and phones._is_phone(memoryview(text), 0, start, run.end()):
+            found.append([start, run.end()])
+    assert phones.find_phones(Utf8.of(pa.array([document], pa.large_string()))).tolist() == found
+
+
+KEYS = [
+    *(
+        "password",
+        "PASSWD",
+        "pwd",
+        "token",
+        "api_key",
+        "secret",
+        "key",
+        "=",
+        ":",
+        ":=",
+        "=>",
+        " ",
+        "'",
+        '"',
+        "aB3$dE6gH9",
+    ),
+    *("q8Rt2LmX0pZsFS7CUxsY3xku", "x", "-", "_", "é", ",", "\n"),
+]
+
+
+@given(
+    document=st.one_of(
+        st.lists(st.sampled_from([*KEYS, *SECRETS]), max_size=12).map("".join),
+        st.tuples(*[st.sampled_from([*KEYS, ""])] * 8).map("".join),
+        st.text(max_size=30),
+    )
+)
+@settings(max_examples=300, deadline=None)
+def test_the_kernel_passes_over_no_secret(document: str) -> None:
+    text, found = document.encode(), []
+    for i in range(len(text)):
+        token = secrets._TOKEN.match(text, i)
+        if token and (text[i] == ord("-") or not re.search(rb"[0-9A-Za-z_\x80-\xff-]\Z", text[:i])):
+            found.append(token.span())
+        value = secrets._VALUE.match(text, i)
+        if value and secrets._NAME.search(text[max(0, i - secrets.NAME_REACH) : i]):
+            group = "quoted" if value["quoted"] else "plain"
+            if secrets._is_random(value[group], group == "quoted"):
+                found.append(value.span(group))
+    assert (
+        secrets.find_secrets(Utf8.of(pa.array([document], pa.large_string()))).tolist()
+        == secrets._disjoint(found).tolist()
+    )
+
+
 def test_every_beginning_of_a_token_can_be_found() -> None:
     assert all(set(head) & set(ANCHORS) for head in TOKENS)
     assert not any(a != b and a.startswith(b) and a != b"sk-ant-" for a in TOKENS for b in TOKENS)
@@ -331,6 +418,15 @@ def test_the_result_depends_on_a_document_and_its_id_not_on_its_neighbours(
     whole = Pii()(batch).take(pa.array(order)).to_pylist()
     moved = batch.take(pa.array(order))
     assert Pii()(moved.slice(0, cut)).to_pylist() + Pii()(moved.slice(cut)).to_pylist() == whole
+
+
+def test_the_end_of_the_document_before_is_not_read() -> None:
+    texts = ["tel 030/1234567", "ord = 'aB3$dE6gH9'", "a@b.cc", "+49 30 123456", "8.8.8.8", "2a00:1450::1", SECRETS[0]]
+    alone = [masked(text) for text in texts]
+    assert [text for text, result in zip(texts, alone, strict=True) if text == result] == [texts[1]]
+    for before in ("x", "7", "passw", "é", "+", "-", ":"):
+        mixed = Pii(replacement="tag")(batch_of(*(part for text in texts for part in (before, text))))
+        assert mixed.column("text").to_pylist()[1::2] == alone
 
 
 def test_an_address_has_one_placeholder_in_a_document_and_others_elsewhere() -> None:
