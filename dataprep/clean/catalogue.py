@@ -10,6 +10,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from dataprep.edits.c4 import C4Lines
+from dataprep.edits.pii import Pii
+from dataprep.edits.unicode import Unicode
 from dataprep.rules import step_name
 from dataprep.signals.classifier import Classifier
 from dataprep.signals.decontamination import Decontamination
@@ -33,6 +35,8 @@ STEPS: dict[str, type[Step]] = {
         Toxicity,
         Decontamination,
         Classifier,
+        Pii,
+        Unicode,
     )
 }
 

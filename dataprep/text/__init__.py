@@ -3,6 +3,10 @@
 utf8        the buffers of a text column, decoding, the hash of a piece of text, counting code points
 classes     what each of Unicode's code points is: space, letter, digit, mark, sentence end …
 words       word segmentation
+chunks      exact words of a tokenizer that splits at white space first: spaCy's
+spacy_kernel  how it cuts a chunk
+spacy_rules   what it cuts at, from the installed library
+sentences   sentences as spaCy's rule counts them
 fold        lower case, code point by code point
 spans       lines (both meanings of the word) and paragraphs
 ngrams      n-grams of words without case and punctuation, and a table to find given ones in

@@ -1,7 +1,7 @@
 """Exact words of a tokenizer that splits at white space first: a cache of chunk → words, read and filled by the kernel.
 
 Such a tokenizer is a pure function of each chunk, a maximal run of characters that are not white space
-(``str.isspace``). So each different chunk is cut once, by the compiled rules (`spacy_rules`).
+(``str.isspace``). So each different chunk is cut once, by the compiled rules (`spacy_kernel`).
 
 The definition ``spacy-en`` is what datatrove 0.10 measures with in English: the tokens of ``spacy.blank("en")``. A word
 has content unless all its characters are among datatrove's symbols, and every word counts where something is measured
@@ -23,7 +23,8 @@ from numba import njit
 from numpy.typing import NDArray
 
 from dataprep.text.classes import ALPHA, SPACE, classes, datatrove_symbols
-from dataprep.text.spacy_rules import CHUNK_CODES, load_rules, scratch, tokenize
+from dataprep.text.spacy_kernel import CHUNK_CODES, scratch, tokenize
+from dataprep.text.spacy_rules import load_rules
 from dataprep.text.utf8 import BASE, ONE, Bytes, Hashes, Ints, Longs, Utf8, decode
 from dataprep.text.words import HAS_ALPHA, HAS_CONTENT, IN_DENOMINATOR, Words
 

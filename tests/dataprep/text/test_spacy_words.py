@@ -16,7 +16,8 @@ from spacy.lang.en import English
 from dataprep.text import chunks, spacy_rules
 from dataprep.text.classes import datatrove_symbols
 from dataprep.text.sentences import count_sentences
-from dataprep.text.spacy_rules import load_rules, scratch, tokenize
+from dataprep.text.spacy_kernel import scratch, tokenize
+from dataprep.text.spacy_rules import load_rules
 from dataprep.text.utf8 import Utf8
 from dataprep.text.words import HAS_ALPHA, HAS_CONTENT, IN_DENOMINATOR, Words
 
