@@ -190,6 +190,11 @@ def resolve(rules: Sequence[Use | Reject]) -> tuple[Reject, ...]:
     return tuple(rule for item in rules for rule in ((item,) if isinstance(item, Reject) else item.resolved()))
 
 
+def compared_signals(rules: Sequence[Reject]) -> set[str]:
+    """The columns that decide."""
+    return {rule.when for rule in rules} | {LANGUAGE for rule in rules if rule.languages is not None}
+
+
 def check_signals(rules: Sequence[Reject], columns: pa.Schema) -> None:
     """Raise ``ValueError`` when a rule names a column that is not measured, or compares text with a number."""
     for rule in rules:

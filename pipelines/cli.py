@@ -181,6 +181,26 @@ def inspect(
 
 
 @app.command()
+def decide(
+    directory: DirectoryArgument,
+    overrides: Annotated[
+        list[str],
+        typer.Option("--set", metavar="REASON=VALUE", help="Another threshold for the rule of this reason; off: none."),
+    ] = [],  # noqa: B006  (typer reads it, nothing writes it)
+    recipe: Annotated[
+        str | None, typer.Option(metavar="RECIPE", help="Decide by the rules of this recipe instead of the run's own.")
+    ] = None,
+    samples: Annotated[int, typer.Option(min=0, help="How many documents to show that would change sides.")] = 3,
+    seed: Annotated[int, typer.Option(min=0, help="Which documents those are.")] = 0,
+) -> None:
+    """Decide a measured run again by other thresholds, in seconds: both funnels, and who would change sides."""
+    from pipelines import show_decide
+
+    with _user_errors():
+        show_decide.decide(console, directory, overrides, recipe and _find_recipe(recipe), samples, seed)
+
+
+@app.command()
 def report(directory: DirectoryArgument) -> None:
     """Write DIR/report.html: funnel, reasons, distributions and samples in one self-contained file."""
     from pipelines import show
