@@ -170,14 +170,26 @@ def inspect(
     verdict: Annotated[str, typer.Option(help="kept, removed, quarantined or all.")] = "all",
     reason: Annotated[str | None, typer.Option(help="Only documents removed for this reason.")] = None,
     source: Annotated[str | None, typer.Option(help="Only documents of this source.")] = None,
-    id: Annotated[str | None, typer.Option("--id", help="The whole story of one document, by its hex id.")] = None,
     limit: Annotated[int, typer.Option(min=1, help="How many documents of each verdict.")] = 5,
 ) -> None:
     """Documents that were kept and removed, with their reasons and signals."""
     from pipelines import show
 
     with _user_errors():
-        show.inspect(console, directory, stage, verdict, reason, source, id, limit)
+        show.inspect(console, directory, stage, verdict, reason, source, limit)
+
+
+@app.command()
+def why(
+    directory: DirectoryArgument,
+    url: Annotated[str | None, typer.Option(help="The document's URL.")] = None,
+    id: Annotated[str | None, typer.Option("--id", help="The document's id in hex, or its first digits.")] = None,
+) -> None:
+    """Every step that touched one document: origin, measured values and thresholds, edits, copies, shard."""
+    from pipelines import show_why
+
+    with _user_errors():
+        show_why.why(console, directory, url, id)
 
 
 @app.command()

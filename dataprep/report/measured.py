@@ -48,18 +48,27 @@ class Measured:
 
 def load_measured(out: str) -> Measured:
     """Raises ``ValueError`` when the run's clean stage is not finished, or wrote less about itself than is needed."""
-    path = storage.join(out, "clean", MANIFEST)
     stages(out)
-    if not storage.exists(path):
-        raise ValueError(f"{out}: the clean stage of this run is not finished, so nothing is decided yet")
-    manifest = storage.read_json(path)
-    try:
-        settings = manifest["settings"]
-        steps = tuple(measured_by(identity) for identity in settings["steps"])
-    except KeyError as error:
-        raise ValueError(f"{path} lacks {error}: an older version wrote it; clean again") from None
-    rules = tuple(Reject.model_validate(rule) for rule in settings["rules"])
-    return Measured(steps, rules, Tally.from_json(manifest["counts"]))
+    found = find_measured(out)
+    if found is None:
+        raise ValueError(
+            f"{out}: no clean stage of this version is finished in this run, so there is nothing to decide"
+        )
+    return found
+
+
+def find_measured(out: str) -> Measured | None:
+    """None when the stage is not finished, or an older version wrote it."""
+    path = storage.join(out, "clean", MANIFEST)
+    manifest = storage.read_json(path) if storage.exists(path) else {}
+    settings = manifest.get("settings", {})
+    if "rules" not in settings or any("columns" not in identity for identity in settings.get("steps", [{}])):
+        return None
+    return Measured(
+        steps=tuple(measured_by(identity) for identity in settings["steps"]),
+        rules=tuple(Reject.model_validate(rule) for rule in settings["rules"]),
+        tally=Tally.from_json(manifest["counts"]),
+    )
 
 
 def measured_by(identity: Mapping[str, Any]) -> MeasuredBy:
