@@ -23,7 +23,7 @@ def difference(before: str, after: str, limit: int) -> Lines:
         return []
     old, new = before.split("\n"), after.split("\n")
     start = _common(old, new)
-    end = _common(old[:start:-1], new[:start:-1]) if start < min(len(old), len(new)) else 0
+    end = _common(old[start:][::-1], new[start:][::-1])
     # the context of the first and the last change is taken back in
     first, rest = max(0, start - CONTEXT_LINES), max(0, end - CONTEXT_LINES)
     old, new = (lines[first : len(lines) - rest][:LINES_COMPARED] for lines in (old, new))

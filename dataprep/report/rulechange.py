@@ -66,6 +66,9 @@ def rules_of_recipe(clean: CleanSettings, measured: Measured, where: str) -> tup
     rules = clean.resolved_rules()
     needed = compared_signals(rules)
     steps = [measured_by(describe_step(step)) for step in clean.resolved_steps()]
+    missing = [name for name in measured.editors if name not in _editors(steps)]
+    if missing:
+        raise ValueError(f"{where}: lacks the step {missing[0]}, which edited the texts of this run")
     for position, step in enumerate(steps):
         if not step.edits and not needed.intersection(step.columns):
             continue
@@ -78,12 +81,8 @@ def rules_of_recipe(clean: CleanSettings, measured: Measured, where: str) -> tup
         mine, theirs = _editors(steps[:position]), _editors(measured.steps[:known])
         if mine != theirs:
             raise ValueError(
-                f"{where}: its step {step.name} comes after {_listed(mine)} that edits the text; "
-                f"in this run it came after {_listed(theirs)}"
+                f"{where}: its step {step.name} comes after {_listed(mine)}; in this run, after {_listed(theirs)}"
             )
-    missing = [name for name in measured.editors if name not in _editors(steps)]
-    if missing:
-        raise ValueError(f"{where}: lacks the step {missing[0]}, which edited the texts of this run")
     return rules
 
 
@@ -92,7 +91,7 @@ def _editors(steps: Sequence[MeasuredBy]) -> list[str]:
 
 
 def _listed(names: Sequence[str]) -> str:
-    return ", ".join(names) or "none"
+    return f"the edits of {', '.join(names)}" if names else "no edit"
 
 
 def _difference(mine: MeasuredBy, theirs: MeasuredBy) -> str:
@@ -119,12 +118,12 @@ def to_make_it_real(rules: Sequence[Reject], other: Sequence[Reject]) -> tuple[l
             dropped[prefix] = rule_set
         elif now is None:
             by_hand.append(f"leave out the rule {rule.reject}")
-        elif not rule_set:
-            settings.append(f"clean.rules.{rule.reject}.{rule.comparison}={_flow(now)}")
-        elif isinstance(now.value, float):
+        elif rule_set and isinstance(now.value, float):
             settings.append(f"clean.rules.{prefix}.change.{name}={_flow(now)}")
+        elif not prefix:
+            settings.append(f"clean.rules.{name}.{rule.comparison}={_flow(now)}")
         else:
-            by_hand.append(f"give {rule.reject} the value {_flow(now)}, as a rule of your own")
+            by_hand.append(f"let {rule.reject} compare with {_flow(now)}")
     for prefix, rule_set in dropped.items():
         # all that the set lacks afterwards: the recipe's own list is overridden
         without = [rule.reject for rule in rule_set.rules if f"{prefix}.{rule.reject}" not in after]
