@@ -172,15 +172,14 @@ def inspect_view(documents: Sequence[Document]) -> RenderableType:
 def _panel(one: Document) -> Panel:
     title = f"{one.stage}: {one.kind}" + (f", {one_line(one.reason)}" if one.reason else "")
     return Panel(
-        Group(facts(one), *body(one)),
+        Group(_facts(one), *body(one)),
         title=Text(title, style=f"bold {COLOURS[one.kind]}"),
         title_align="left",
         border_style=COLOURS[one.kind],
     )
 
 
-def facts(one: Document) -> Table:
-    """What is known of a document beside its text."""
+def _facts(one: Document) -> Table:
     table = Table(box=None, show_header=False, pad_edge=False)
     table.add_column(style="dim")
     table.add_column(overflow="fold")

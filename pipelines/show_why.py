@@ -59,8 +59,8 @@ def story_view(story: Story, measured: Measured | None) -> RenderableType:
         last = place.first_token + place.tokens - 1
         tokens = f"{count(place.tokens)} tokens, {count(place.first_token)} to {count(last)} of {place.path}"
         shown += [Text(), _heading("shards", place.split, "kept"), Text(f"  {tokens}, document {count(place.row)}")]
-    richest = max(story.appearances, key=lambda one: len(one.text))
-    return Group(*shown, *body(richest))
+    last_text = [one for one in story.appearances if one.text][-1:]
+    return Group(*shown, *(line for one in last_text for line in body(one)))
 
 
 def _last_seen(one: Document) -> Text:

@@ -88,26 +88,19 @@ class Redecision:
         return sum(n.documents for (was, would), n in self.counts.items() if KEPT not in (was, would) and was != would)
 
 
-@dataclass
-class Recount:
-    """Adds to ``counts`` what ``rules`` would make of documents that are decided."""
-
-    rules: Sequence[Reject]
-    counts: Counts
-
-    def take(self, batch: pa.RecordBatch) -> tuple[pa.Array, NDArray[np.intp]]:
-        """Count ``batch``; returns the new reasons and the rows that would change sides."""
-        was = batch.column(REJECTED_BY.name)
-        would = decide(batch, self.rules).column(REJECTED_BY.name)
-        index = batch.schema.get_field_index(CHARACTERS.name)
-        characters = batch.column(index) if index >= 0 else pa.nulls(batch.num_rows, pa.int64())
-        pairs = pa.table({"was": was, "would": would, "characters": characters}).group_by(["was", "would"])
-        for row in pairs.aggregate([([], "count_all"), ("characters", "sum")]).to_pylist():
-            reasons = row["was"] or KEPT, row["would"] or KEPT
-            numbers = Numbers(row["count_all"], row["characters_sum"] or 0)
-            self.counts[reasons] = self.counts.get(reasons, Numbers()) + numbers
-        moved = pc.not_equal(pc.is_null(was), pc.is_null(would))
-        return would, np.flatnonzero(moved.to_numpy(zero_copy_only=False))
+def recount(batch: pa.RecordBatch, rules: Sequence[Reject], counts: Counts) -> tuple[pa.Array, NDArray[np.intp]]:
+    """Add decided documents to ``counts``; returns their new reasons and the rows that would change sides."""
+    was = batch.column(REJECTED_BY.name)
+    would = decide(batch, rules).column(REJECTED_BY.name)
+    index = batch.schema.get_field_index(CHARACTERS.name)
+    characters = batch.column(index) if index >= 0 else pa.nulls(batch.num_rows, pa.int64())
+    pairs = pa.table({"was": was, "would": would, "characters": characters}).group_by(["was", "would"])
+    for row in pairs.aggregate([([], "count_all"), ("characters", "sum")]).to_pylist():
+        reasons = row["was"] or KEPT, row["would"] or KEPT
+        numbers = Numbers(row["count_all"], row["characters_sum"] or 0)
+        counts[reasons] = counts.get(reasons, Numbers()) + numbers
+    moved = pc.not_equal(pc.is_null(was), pc.is_null(would))
+    return would, np.flatnonzero(moved.to_numpy(zero_copy_only=False))
 
 
 def decide_again(
@@ -128,7 +121,7 @@ def decide_again(
     counts: Counts = {}
     # a kept document fires none of the run's own rules
     tried = {"kept": [rule for rule in rules if rule not in measured.rules], "removed": rules}
-    moves = {side: _side(out, side, Recount(tried[side], counts), samples, seed) for side in SIDES}
+    moves = {side: _side(out, side, tried[side], counts, samples, seed) for side in SIDES}
     as_it_was = {rule.reject: rule for rule in measured.rules}
     as_it_would_be = {rule.reject: rule for rule in rules}
 
@@ -149,13 +142,15 @@ def decide_again(
     return Redecision(counts, shown("removed"), shown("kept"))
 
 
-def _side(out: str, side: str, recount: Recount, samples: int, seed: int) -> list[tuple[Place, str]]:
+def _side(
+    out: str, side: str, rules: Sequence[Reject], counts: Counts, samples: int, seed: int
+) -> list[tuple[Place, str]]:
     """Count one side; returns those with the smallest hash of their id among the rows that would change it."""
-    names = ["id", *sorted(compared_signals(recount.rules)), CHARACTERS.name, REJECTED_BY.name]
+    names = ["id", *sorted(compared_signals(rules)), CHARACTERS.name, REJECTED_BY.name]
     chosen: list[tuple[Place, str]] = []
     for file in parts(out, "clean", side):
         for groups, starts, batch in _read(file.path, names):
-            would, moved = recount.take(batch)
+            would, moved = recount(batch, rules, counts)
             ids = id_bytes(batch.column("id"))
             keys = sample_keys(ids[moved], seed)
             best = np.argsort(keys, kind="stable")[:samples]

@@ -265,6 +265,8 @@ def test_rules_left_out_before_stay_left_out() -> None:
 def test_a_rule_of_ones_own_is_left_out_by_hand(measured: Measured) -> None:
     lines, by_hand = to_make_it_real(measured.rules, change_rules(measured.rules, ["language=off"]))
     assert (lines, by_hand) == ([], ["leave out the rule language"])
+    own = (Reject(reject="my.own", when="gopher.words", below=9),)
+    assert to_make_it_real(own, change_rules(own, ["my.own=7"])) == ([], ["let my.own compare with 7"])
 
 
 def test_a_value_is_shown_on_its_side_of_the_threshold() -> None:
