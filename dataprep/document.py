@@ -33,6 +33,9 @@ SCHEMA = pa.schema(
 )
 
 
+CHARACTERS = pa.field("text.characters", pa.int64())  # code points of ``text``: figures about parts need not read it
+
+
 def document_id(source: str, locator: str) -> bytes:
     """xxh3-128 of ``source`` NUL ``locator``: 16 bytes, big-endian, the same on every machine."""
     return xxhash.xxh3_128_digest(f"{source}\0{locator}".encode("utf-8", "surrogatepass"))

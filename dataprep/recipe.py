@@ -68,7 +68,8 @@ class Recipe(Settings):
 def load_recipe(path: str | Path, overrides: Sequence[str] = ()) -> Recipe:
     """Read and validate a recipe. ``overrides`` are ``field.path=value`` texts, the value in YAML.
 
-    A source is addressed by its name: ``sources.web.crawl.max_pages=100``. Raises ``RecipeError``.
+    A source is addressed by its name: ``sources.web.crawl.max_pages=100``, a rule or rule set by its reason:
+    ``clean.rules.gopher_quality.change.short_doc=20``. Raises ``RecipeError``.
     """
     try:
         value = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
@@ -124,13 +125,19 @@ def _step(here: Any, key: str, path: str, override: str) -> Any:
 
 
 def _position(here: list[Any], key: str, path: str, override: str) -> int:
-    names = [item.get("name") if isinstance(item, dict) else None for item in here]
+    names = [_name(item) if isinstance(item, dict) else None for item in here]
     if key in names:
         return names.index(key)
     if key.isdigit() and int(key) < len(here):
         return int(key)
     known = ", ".join(str(name) for name in names if name) or f"0 to {len(here) - 1}"
     raise RecipeError(f"--set {override}: {path} does not exist; allowed: {known}")
+
+
+def _name(item: Mapping[str, Any]) -> str | None:
+    """What members of a list are addressed by: a source by its name, a rule as in the reasons it gives."""
+    rule_set = str(item.get("use") or "").partition("@")[0]
+    return item.get("name") or item.get("as") or item.get("reject") or rule_set or None
 
 
 def explain(error: ValidationError, model: type[BaseModel], value: Any) -> list[str]:

@@ -196,6 +196,11 @@ def _kind_of(data_type: pa.DataType) -> str:
     return "true or false" if data_type == pa.bool_() else "a number"
 
 
+def compared_signals(rules: Sequence[Reject]) -> set[str]:
+    """The columns that decide."""
+    return {rule.when for rule in rules} | {LANGUAGE for rule in rules if rule.languages is not None}
+
+
 def check_signals(rules: Sequence[Reject], columns: pa.Schema) -> None:
     """Raise ``ValueError`` when a rule names a column that is not measured, or compares different kinds."""
     for rule in rules:

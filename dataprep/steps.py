@@ -23,6 +23,7 @@ class Step(Settings):
     """One signal or editor. ``name`` is what recipes call it, and what quarantine rows and progress show."""
 
     name: ClassVar[str]
+    edits: ClassVar[bool] = False  # whether it changes ``text``, and so what the steps after it measure
 
     @property
     def columns(self) -> pa.Schema:

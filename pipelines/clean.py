@@ -1,5 +1,7 @@
 """Documents → ``clean/kept/part-00000.parquet`` and ``clean/removed/part-00000.parquet``, both with every signal.
 
+Rows also get ``text.characters``, so that deciding again (`dataprep.report.decide`) counts characters without the text.
+
 One split a part of the stage before: read, measure everything, then decide, write two parts. A document that makes a
 signal raise is quarantined with the signal's name.
 """
@@ -12,9 +14,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from dataprep import storage
-from dataprep.clean.catalogue import STEPS, dump_step
+from dataprep.clean.catalogue import STEPS, describe_step
 from dataprep.clean.settings import CleanSettings
-from dataprep.document import SCHEMA
+from dataprep.document import CHARACTERS, SCHEMA
 from dataprep.parts import PartWriter, read_part
 from dataprep.rules import REJECTED_BY, decide, separate
 from dataprep.steps import Step, apply_steps
@@ -63,7 +65,7 @@ class CleanStage(Stage):
 
 def _identity(step: Step) -> dict[str, Any]:
     """All that decides what a step does: parameters, the files and libraries it depends on, and foreign code."""
-    value: dict[str, Any] = {"step": dump_step(step), **step.depends_on()}
+    value = describe_step(step)
     if type(step) not in STEPS.values():
         value["code"] = code_fingerprint(type(step).__module__)
     return value
@@ -85,7 +87,7 @@ class CleanPart:
     def _clean(self, path: str, file: str, receipt: Receipt) -> None:
         steps = self.settings.resolved_steps()
         rules = self.settings.resolved_rules()
-        schema = pa.schema([*SCHEMA, *self.settings.columns(), REJECTED_BY])
+        schema = pa.schema([*SCHEMA, *self.settings.columns(), CHARACTERS, REJECTED_BY])
         with (
             PartWriter(storage.join(self.directory, "kept", file), schema) as kept,
             PartWriter(storage.join(self.directory, "removed", file), schema) as removed,
@@ -97,6 +99,7 @@ class CleanPart:
                     receipt.quarantine(row)
                 if measured.num_rows == 0:
                     continue
+                measured = measured.append_column(CHARACTERS, pc.utf8_length(measured.column("text")))
                 stays, goes = separate(decide(measured, rules), receipt.tally)
                 kept.write(stays)
                 removed.write(goes)

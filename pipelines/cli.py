@@ -167,14 +167,46 @@ def inspect(
     verdict: Annotated[str, typer.Option(help="kept, removed, quarantined or all.")] = "all",
     reason: Annotated[str | None, typer.Option(help="Only documents removed for this reason.")] = None,
     source: Annotated[str | None, typer.Option(help="Only documents of this source.")] = None,
-    id: Annotated[str | None, typer.Option("--id", help="The whole story of one document, by its hex id.")] = None,
     limit: Annotated[int, typer.Option(min=1, help="How many documents of each verdict.")] = 5,
 ) -> None:
     """Documents that were kept and removed, with their reasons and signals."""
     from pipelines import show
 
     with user_errors():
-        show.inspect(console, directory, stage, verdict, reason, source, id, limit)
+        show.inspect(console, directory, stage, verdict, reason, source, limit)
+
+
+@app.command()
+def why(
+    directory: DirectoryArgument,
+    url: Annotated[str | None, typer.Option(help="The document's URL.")] = None,
+    id: Annotated[str | None, typer.Option("--id", help="The document's id in hex, or its first digits.")] = None,
+) -> None:
+    """Every step that touched one document: origin, measured values and thresholds, edits, copies, shard."""
+    from pipelines import show_why
+
+    with user_errors():
+        show_why.why(console, directory, url, id)
+
+
+@app.command()
+def decide(
+    directory: DirectoryArgument,
+    overrides: Annotated[
+        list[str],
+        typer.Option("--set", metavar="REASON=VALUE", help="Another threshold for the rule of this reason; off: none."),
+    ] = [],  # noqa: B006  (typer reads it, nothing writes it)
+    recipe: Annotated[
+        str | None, typer.Option(metavar="RECIPE", help="Decide by the rules of this recipe instead of the run's own.")
+    ] = None,
+    samples: Annotated[int, typer.Option(min=0, help="How many documents to show that would change sides.")] = 3,
+    seed: Annotated[int, typer.Option(min=0, help="Which documents those are.")] = 0,
+) -> None:
+    """Decide a measured run again by other thresholds, in seconds: both funnels, and who would change sides."""
+    from pipelines import show_decide
+
+    with user_errors():
+        show_decide.decide(console, directory, overrides, recipe and _find_recipe(recipe), samples, seed)
 
 
 @app.command()

@@ -16,8 +16,7 @@ from dataprep.report.funnel import Funnel, StageCounts, load_funnel
 from dataprep.report.html import FILE_NAME, write_report
 from dataprep.report.inspect import Document, sample
 from dataprep.report.layout import DOCUMENT_STAGES, KINDS, MANIFEST, parts, stages
-from dataprep.report.story import Story, tell
-from dataprep.report.wording import clip, count, one_line, paragraphs, share, short, size, value, visible
+from dataprep.report.wording import count, one_line, paragraphs, share, short, size, value, visible
 from dataprep.shards import Manifest, Statistics, manifest, shard_statistics, verify_directory
 
 REASONS_SHOWN = 12
@@ -72,13 +71,9 @@ def inspect(
     verdict: str = "all",
     reason: str | None = None,
     source: str | None = None,
-    identifier: str | None = None,
     limit: int = 5,
 ) -> None:
-    """A sample of one stage's documents, or one document's story. Raises ``ValueError`` naming the wrong option."""
-    if identifier is not None:
-        console.print(story_view(tell(out, identifier, characters=TEXT_CHARACTERS)))
-        return
+    """A sample of one stage's documents. Raises ``ValueError`` naming the wrong option."""
     if stage not in DOCUMENT_STAGES:
         raise ValueError(f"--stage {stage}: allowed are {', '.join(DOCUMENT_STAGES)}")
     if verdict not in (*KINDS, "all"):
@@ -177,7 +172,7 @@ def inspect_view(documents: Sequence[Document]) -> RenderableType:
 def _panel(one: Document) -> Panel:
     title = f"{one.stage}: {one.kind}" + (f", {one_line(one.reason)}" if one.reason else "")
     return Panel(
-        Group(_facts(one), *_body(one)),
+        Group(_facts(one), *body(one)),
         title=Text(title, style=f"bold {COLOURS[one.kind]}"),
         title_align="left",
         border_style=COLOURS[one.kind],
@@ -216,40 +211,12 @@ def _signals(one: Document) -> list[tuple[str, str | None]]:
     return [(family, ", ".join(signals)) for family, signals in families.items()]
 
 
-def _body(one: Document) -> list[RenderableType]:
+def body(one: Document) -> list[RenderableType]:
+    """How its text begins."""
     if not one.text:
         return []
     more = " …" if one.characters is not None and one.characters > len(one.text) else ""
     return [Text(), Text(visible(paragraphs(one.text)) + more)]
-
-
-def story_view(story: Story) -> RenderableType:
-    """The document's way through the stages, and its text once."""
-    table = Table(box=None, show_header=False, pad_edge=False)
-    for _ in range(3):
-        table.add_column(overflow="fold")
-    for one in story.appearances:
-        verdict = Text(one.kind, style=f"bold {COLOURS[one.kind]}")
-        because = f"{one_line(one.reason)}; " if one.reason else ""
-        error = f"{one_line(one.error)}; " if one.error else ""
-        table.add_row(one.stage, verdict, Text(f"{because}{error}{one.part}", style="dim" if not because else ""))
-    if story.shard:
-        place = story.shard
-        where = f"{place.path}, document {count(place.row)}, tokens {count(place.first_token)} to "
-        end = count(place.first_token + place.tokens - 1)
-        table.add_row("shards", Text(place.split, style="bold green"), Text(f"{where}{end} ({count(place.tokens)})"))
-    richest = max(reversed(story.appearances), key=lambda one: (len(one.signals), len(one.text)))
-    shown: list[RenderableType] = [Text(story.id, style="bold"), table, Text(), _facts(richest), *_body(richest)]
-    if story.kept_copy:
-        shown += [Text(), Text("Kept instead of it:", style="bold"), _facts(story.kept_copy), *_body(story.kept_copy)]
-    if story.copies:
-        shown += [Text(), Text("Removed in its favour:", style="bold"), *(_copy_line(one) for one in story.copies)]
-    return Group(*shown)
-
-
-def _copy_line(one: Document) -> Text:
-    like = f"{one.similarity:.3f} " if one.similarity is not None else ""
-    return Text(f"  {one.id} {like}{clip(one_line(one.url or one.locator), 120)}")
 
 
 def where_everything_is(out: str) -> Text:

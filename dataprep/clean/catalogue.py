@@ -66,6 +66,11 @@ def dump_step(step: Step) -> dict[str, Any]:
     return {key(step): step.model_dump(mode="json")}
 
 
+def describe_step(step: Step) -> dict[str, Any]:
+    """What decides the columns that a step adds, and their names, as JSON: equal for steps that measure the same."""
+    return {"step": dump_step(step), "columns": step.columns.names, "edits": step.edits, **step.depends_on()}
+
+
 def key(step: Step) -> str:
     """The name by which a recipe finds this step's class."""
     known = STEPS.get(step.name) is type(step)

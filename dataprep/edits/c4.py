@@ -70,6 +70,7 @@ class C4Lines(Step):
     """C4's line rules; the numbers of the two readings of them are in the rule sets."""
 
     name: ClassVar[str] = "c4"
+    edits: ClassVar[bool] = True
     end_marks: str = ".?!\"'"
     fewest_words: Annotated[int, Field(ge=0)] = 3
     count_after_citations: bool = False

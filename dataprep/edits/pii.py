@@ -55,6 +55,7 @@ class Pii(Step):
     """
 
     name: ClassVar[str] = "pii"
+    edits: ClassVar[bool] = True
     mask: Annotated[tuple[Kind, ...], Field(min_length=1)] = ("emails", "ips", "phones", "secrets")
     replacement: Literal["placeholder", "tag"] = "placeholder"
     spare_numbering: bool = False

@@ -74,6 +74,7 @@ class Unicode(Step):
     """
 
     name: ClassVar[str] = "unicode"
+    edits: ClassVar[bool] = True
     repair: tuple[Repair, ...] = ("mojibake", "html_entities", "controls")
     normalise: Form = "NFC"
 

@@ -4,7 +4,11 @@ layout         where a run directory keeps what; the rows of its parts, one row 
 wording        numbers and foreign text made fit for a person's eyes
 funnel         ``_stage.json`` files → documents and characters in, kept, removed and quarantined, per stage and reason
 inspect        kept, removed and quarantined documents: a deterministic sample, or by id
+measured       what a finished clean stage says about itself: its steps and its rules
+decide         other rules over the columns that are measured: what would be kept and removed
+rulechange     which other rules: changed thresholds, another recipe, and how to make them real
 story          one document through all stages: where it came from, where it went, and why
+difference     what editing made of its text, in a few lines
 distributions  document lengths, languages, sources, signals and duplicates, counted with array kernels
 contamination  which items of evaluation sets the documents hold, from the columns of decontamination
 markup         HTML that is escaped unless it says otherwise; bars and histograms

@@ -41,7 +41,8 @@ KEY_COLUMNS = ["id", "source", "locator", "rejected_by", "reason"]
 class Document:
     """One row of a part. ``text``: its first characters; ``characters``: of the whole text. Absent values are None.
 
-    ``duplicate_of``, ``similarity``: the copy that was kept instead, and how like it this one is.
+    ``duplicate_of``, ``similarity``: the copy that was kept instead, and how like it this one is; ``component``: the
+    number of the group of copies that both are in.
     ``step``, ``error``: of a quarantined record, what was being done and what went wrong.
     """
 
@@ -60,6 +61,7 @@ class Document:
     text: str = ""
     duplicate_of: str | None = None
     similarity: float | None = None
+    component: int | None = None
     step: str | None = None
     error: str | None = None
 
@@ -124,7 +126,7 @@ def find(
         for group, rows in row_groups(file.path, [*KEY_COLUMNS, column]):
             if column != "id" and column not in rows.column_names:
                 continue
-            ids = _ids(rows) if column == "id" else id_bytes(rows[column])
+            ids = row_ids(rows) if column == "id" else id_bytes(rows[column])
             for row in np.flatnonzero(matches(ids)).tolist():
                 places.append(Place(len(places), ids[row].tobytes(), file.path, group, row))
                 if limit is not None and len(places) == limit:
@@ -180,7 +182,7 @@ def fetch(out: str, stage: str, kind: str, places: list[Place], characters: int)
 
 def _documents(rows: pa.Table, stage: str, kind: str, part: str, characters: int) -> Iterator[Document]:
     signals = signal_names(rows.schema)
-    ids = _ids(rows)
+    ids = row_ids(rows)
     lengths: list[int | None] = [None] * len(rows)
     if "text" in rows.column_names:
         lengths = pc.utf8_length(rows["text"]).to_pylist()
@@ -204,6 +206,7 @@ def _documents(rows: pa.Table, stage: str, kind: str, part: str, characters: int
             text=row.get("text") or "",
             duplicate_of=duplicate_of.hex() if duplicate_of else None,
             similarity=row.get("similarity"),
+            component=row.get("component"),
             step=row.get("step"),
             error=row.get("error"),
         )
@@ -217,7 +220,8 @@ def _parts(out: str, stage: str, kind: str) -> list[storage.FileInfo]:
     return parts(out, stage, kind)
 
 
-def _ids(rows: pa.Table) -> NDArray[np.uint8]:
+def row_ids(rows: pa.Table) -> NDArray[np.uint8]:
+    """uint8[rows, 16]: the ids of documents; of quarantined records, those they would have had."""
     if "id" in rows.column_names:
         return id_bytes(rows["id"])
     pairs = zip(rows["source"].to_pylist(), rows["locator"].to_pylist(), strict=True)
@@ -269,7 +273,7 @@ def _choose(
     for file in files:
         for group, rows in row_groups(file.path, KEY_COLUMNS):
             mask = wanted(rows)
-            ids = _ids(rows)
+            ids = row_ids(rows)
             keys = sample_keys(ids, seed)
             encoded = _reasons(rows).dictionary_encode()
             codes = np.asarray(encoded.indices)

@@ -57,9 +57,14 @@ def row_groups(
 
 
 def read_group(file: pq.ParquetFile, group: int, columns: list[str] | None = None) -> pa.Table:
+    return read_groups(file, [group], columns)
+
+
+def read_groups(file: pq.ParquetFile, groups: list[int], columns: list[str] | None = None) -> pa.Table:
+    """Several row groups as one table."""
     names = file.schema_arrow.names
     present = names if columns is None else [name for name in columns if name in names]
-    return file.read_row_group(group, columns=present)
+    return file.read_row_groups(groups, columns=present)
 
 
 def schema(files: list[FileInfo]) -> pa.Schema:

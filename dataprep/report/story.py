@@ -1,15 +1,29 @@
-"""One document through all stages: where it came from, where it was kept, where and why it went, and its shard."""
+"""One document through all stages: where it came from, where it was kept, where and why it went, and its shard.
 
-from dataclasses import dataclass
+Decisions:
+- A document is named by its id or the beginning of it, or by its URL: exactly as written, or else with another scheme
+  or a slash more or less at its end.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from dataprep import storage
-from dataprep.report.inspect import TEXT_CHARACTERS, Document, any_of, find, starting_with
-from dataprep.report.layout import DOCUMENT_STAGES, ID_BYTES, KINDS, stages
+from dataprep.report.difference import Lines, difference
+from dataprep.report.inspect import KEY_COLUMNS, TEXT_CHARACTERS, Document, any_of, find, row_ids, starting_with
+from dataprep.report.layout import DOCUMENT_STAGES, ID_BYTES, KINDS, MANIFEST, parts, row_groups, stages
 from dataprep.shards import Manifest
 
 COPIES_SHOWN = 10
+DIFFERENCE_LINES = 30
+WHOLE = 1 << 40  # characters: more than any text has
+SCHEMES = ("https://", "http://")
 
 
 @dataclass(frozen=True)
@@ -27,7 +41,8 @@ class ShardPlace:
 class Story:
     """``appearances``: the document in each stage, in chain order. ``kept_copy``: what was kept instead of it.
 
-    ``copies``: the first documents that were removed in its favour. ``shard``: None when it has no tokens.
+    ``copies``: the first documents that were removed in its favour. ``shard``: None when it has no tokens. ``edits``:
+    what cleaning changed in its text. ``settings``: of each finished stage, as in its manifest.
     """
 
     id: str
@@ -35,22 +50,14 @@ class Story:
     kept_copy: Document | None
     copies: tuple[Document, ...]
     shard: ShardPlace | None
+    edits: Lines
+    settings: Mapping[str, Mapping[str, Any]]
 
 
-def tell(out: str, identifier: str, *, characters: int = TEXT_CHARACTERS) -> Story:
-    """The story of the document whose id starts with ``identifier`` (hex).
-
-    Raises ``ValueError`` when no document or more than one has such an id.
-    """
-    stages(out)
+def by_id(out: str, identifier: str) -> str:
+    """The id that starts with ``identifier`` (hex). Raises ``ValueError`` when no document or more than one has it."""
     matches = starting_with(identifier)
-    found = [
-        document
-        for stage in DOCUMENT_STAGES
-        for kind in KINDS
-        for document in find(out, stage, kind, matches, characters=characters)
-    ]
-    ids = sorted({document.id for document in found})
+    ids = sorted({key.hex() for rows in _rows(out) for key in _keys(rows, matches(row_ids(rows)))})
     if not ids:
         raise ValueError(f"--id {identifier}: no document in {out} has an id that starts so")
     if len(ids) > 1:
@@ -58,12 +65,83 @@ def tell(out: str, identifier: str, *, characters: int = TEXT_CHARACTERS) -> Sto
         raise ValueError(
             f"--id {identifier}: {len(ids)} documents have an id that starts so ({some}); give more digits"
         )
-    key = bytes.fromhex(ids[0])
+    return ids[0]
+
+
+def by_url(out: str, url: str) -> list[str]:
+    """The ids of all documents that have this URL, or else one like it. Raises ``ValueError`` when there is none."""
+    alike = pa.array(sorted(_alike(url)), pa.string())
+    exact: set[str] = set()
+    like: set[str] = set()
+    for rows in _rows(out):
+        if "url" in rows.column_names:
+            urls = rows["url"].combine_chunks()
+            for found, mask in ((exact, pc.equal(urls, url)), (like, pc.is_in(urls, value_set=alike))):
+                mask = pc.fill_null(mask, False).to_numpy(zero_copy_only=False)
+                found.update(key.hex() for key in _keys(rows, mask))
+    if not like:
+        raise ValueError(f"--url {url}: no document in {out} has this URL, with or without a slash at its end")
+    return sorted(exact or like)
+
+
+def fates(out: str, ids: list[str]) -> list[Document]:
+    """Where each of the documents was last, in the order of ``ids``."""
+    last: dict[str, Document] = {one.id: one for one in _appearances(out, ids, 0)}
+    return [last[key] for key in ids]
+
+
+def tell(out: str, key: str, *, characters: int = TEXT_CHARACTERS) -> Story:
+    """The story of the document with the id ``key`` (all of its hex)."""
+    found = list(_appearances(out, [key], WHOLE))
+    texts = {one.stage: one.text for one in found if one.kind in ("kept", "removed")}
     original = next((bytes.fromhex(one.duplicate_of) for one in found if one.duplicate_of), None)
     kept = find(out, "unique", "kept", any_of([original]), limit=1, characters=characters) if original else []
-    copies = find(out, "unique", "removed", any_of([key]), column="duplicate_of", limit=COPIES_SHOWN)
+    copies = find(out, "unique", "removed", any_of([bytes.fromhex(key)]), column="duplicate_of", limit=COPIES_SHOWN)
     source = next((one.source for one in found if one.source), "")
-    return Story(ids[0], tuple(found), kept[0] if kept else None, tuple(copies), locate(out, key, source))
+    return Story(
+        id=key,
+        appearances=tuple(replace(one, text=one.text[:characters]) for one in found),
+        kept_copy=kept[0] if kept else None,
+        copies=tuple(copies),
+        shard=locate(out, bytes.fromhex(key), source),
+        edits=_edits(texts.get("documents"), texts.get("clean")),
+        settings={stage: _settings(out, stage) for stage in DOCUMENT_STAGES},
+    )
+
+
+def _edits(before: str | None, after: str | None) -> Lines:
+    return [] if before is None or after is None else difference(before, after, DIFFERENCE_LINES)
+
+
+def _settings(out: str, stage: str) -> dict[str, Any]:
+    path = storage.join(out, stage, MANIFEST)
+    return storage.read_json(path).get("settings", {}) if storage.exists(path) else {}
+
+
+def _appearances(out: str, ids: list[str], characters: int) -> Iterator[Document]:
+    matches = any_of(map(bytes.fromhex, ids))
+    for stage in DOCUMENT_STAGES:
+        for kind in KINDS:
+            yield from find(out, stage, kind, matches, characters=characters)
+
+
+def _rows(out: str) -> Iterator[pa.Table]:
+    """Every row of the run's documents, with the columns that name it."""
+    stages(out)
+    for stage in DOCUMENT_STAGES:
+        for kind in KINDS:
+            for file in parts(out, stage, kind):
+                yield from (rows for _, rows in row_groups(file.path, [*KEY_COLUMNS, "url"]))
+
+
+def _keys(rows: pa.Table, mask: NDArray[np.bool_]) -> list[bytes]:
+    return [key.tobytes() for key in row_ids(rows.filter(pa.array(mask)))]
+
+
+def _alike(url: str) -> set[str]:
+    """``url`` as written, and with and without its scheme's s and a slash at its end."""
+    address = next((url.removeprefix(scheme) for scheme in SCHEMES if url.startswith(scheme)), url).removesuffix("/")
+    return {url, *(f"{scheme}{address}{slash}" for scheme in SCHEMES for slash in ("", "/"))}
 
 
 def locate(out: str, key: bytes, source: str) -> ShardPlace | None:

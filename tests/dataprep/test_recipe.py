@@ -11,7 +11,13 @@ from dataprep.clean.settings import CleanSettings
 from dataprep.recipe import Recipe, RecipeError, _models, load_recipe, parse_recipe
 
 ROOT = Path(__file__).parents[2]
-SMALL = {"name": "x", "sources": [{"name": "web", "files": {"paths": ["a.txt"]}}]}
+SMALL = {
+    "name": "x",
+    "sources": [{"name": "web", "files": {"paths": ["a.txt"]}}],
+    "clean": {
+        "rules": [{"use": "gopher_quality"}, {"reject": "english", "when": "language.score", "below": 0.65}],
+    },
+}
 
 
 def sections(model=Recipe, path=""):
@@ -71,6 +77,8 @@ def test_a_recipe_survives_its_json_form():
         ("deduplicate.threshold=0.5", lambda r: r.deduplicate.threshold == 0.5),
         ("sources.web.files.paths=[b.txt, c.txt]", lambda r: r.sources[0].files.paths == ("b.txt", "c.txt")),
         ("sources.0.name=other", lambda r: r.sources[0].name == "other"),
+        ("clean.rules.gopher_quality.change.short_doc=20", lambda r: r.clean.rules[0].change == {"short_doc": 20}),
+        ("clean.rules.english.below=0.5", lambda r: r.clean.rules[1].below == 0.5),
     ],
 )
 def test_a_field_is_overridden_by_its_path(tmp_path, override, check):

@@ -98,7 +98,7 @@ def test_every_document_is_kept_or_removed_with_its_reason(cleaned: tuple[Path, 
 
 def test_kept_and_removed_documents_carry_every_measurement(cleaned: tuple[Path, CleanStage]) -> None:
     folder, stage = cleaned
-    expected = [*SCHEMA.names, *stage.recipe.clean.columns().names, "rejected_by"]
+    expected = [*SCHEMA.names, *stage.recipe.clean.columns().names, "text.characters", "rejected_by"]
     for name in ("kept", "removed"):
         for path in sorted((folder / name).glob("*.parquet")):
             for batch in read_part(str(path)):

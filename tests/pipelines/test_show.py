@@ -49,23 +49,9 @@ def test_the_statistics_hold_every_source_and_checksum(run: MadeRun) -> None:
 def test_documents_are_shown_without_obeying_them(run: MadeRun) -> None:
     console = screen()
     show.inspect(console, run.out, "clean", "kept", limit=1000)
-    show.inspect(console, run.out, identifier=run.ids["hostile"][0])
     text = printed(console)
     assert "␛[31mred␇ ⟨202E⟩" in text
     assert not {character for character in text if ord(character) < 0x20} - {"\n"}
-
-
-def test_a_story_names_reason_copy_and_parts(run: MadeRun) -> None:
-    console = screen(120)
-    show.inspect(console, run.out, identifier=run.ids["duplicates"][3])
-    text = printed(console)
-    for words in (
-        "near_duplicate; unique/removed/part-00000.parquet",
-        "Kept instead of it:",
-        run.ids["kept"][0],
-        "0.827",
-    ):
-        assert words in text
 
 
 def test_wrong_options_are_answered_with_what_is_allowed(run: MadeRun) -> None:

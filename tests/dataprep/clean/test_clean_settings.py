@@ -7,7 +7,9 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
+from dataprep.clean.catalogue import STEPS
 from dataprep.clean.settings import DEFAULT_STEPS, CleanSettings
+from dataprep.document import BatchBuilder
 from dataprep.steps import Step
 
 METHOD = """
@@ -122,3 +124,14 @@ def test_a_mistake_is_named_with_what_is_allowed(text: str, message: str) -> Non
     lines: list[Any] = error.value.errors()
     assert len(lines) == 1
     assert message in lines[0]["msg"]
+
+
+def test_a_step_that_changes_texts_says_so() -> None:
+    builder = BatchBuilder("s")
+    text = "no end mark\nThe end.\nThe end.\n\x00 a@b.org 192.0.2.1 +1 202 555 0123 caf\u00c3\u00a9 e\u0301 \ufb01 {"
+    builder.add(text, "f#0", "https://example.org")
+    batch = builder.finish()
+    assert batch is not None
+    for kind in STEPS.values():
+        if not any(field.is_required() for field in kind.model_fields.values()):
+            assert kind.edits or kind()(batch).column("text").to_pylist() == [text], f"{kind.name}: edits must be True"

@@ -12,8 +12,7 @@ from dataprep import storage
 from dataprep.parts import PartWriter, read_part
 from dataprep.report.inspect import any_of, find, sample, sample_by_reason, sample_keys, starting_with
 from dataprep.report.layout import parts
-from dataprep.report.story import tell
-from tests.dataprep.report.conftest import HOSTILE, REASONS, MadeRun
+from tests.dataprep.report.conftest import REASONS, MadeRun
 
 
 def test_a_sample_is_the_same_each_time_and_differs_with_the_seed(run: MadeRun) -> None:
@@ -80,54 +79,6 @@ def test_documents_without_text_and_quarantined_records_can_be_looked_at(run: Ma
 
 def test_a_stage_without_such_documents_gives_none(run: MadeRun) -> None:
     assert sample(run.out, "clean", "quarantined") == []
-
-
-def test_the_story_of_a_duplicate_names_the_kept_copy(run: MadeRun) -> None:
-    key = run.ids["duplicates"][3]
-    story = tell(run.out, key)
-    assert [(one.stage, one.kind) for one in story.appearances] == [
-        ("documents", "kept"),
-        ("clean", "kept"),
-        ("unique", "removed"),
-    ]
-    assert story.appearances[-1].reason == "near_duplicate"
-    assert story.kept_copy is not None
-    assert story.kept_copy.id == story.appearances[-1].duplicate_of == run.ids["kept"][0]
-    assert story.appearances[-1].similarity == pytest.approx(0.827, abs=1e-3)
-    assert story.shard is None
-
-
-def test_the_story_of_a_kept_document_ends_in_its_shard(run: MadeRun) -> None:
-    story = tell(run.out, run.ids["hostile"][0])
-    assert story.appearances[-1].text == f"3: {HOSTILE}"
-    assert story.shard is not None
-    assert (story.shard.path, story.shard.split) == ("books/train-00000.arrow", "train")
-    assert story.shard.tokens == len(f"3: {HOSTILE}".encode()) + 1
-    first = tell(run.out, run.ids["kept"][0])
-    assert sorted(copy.id for copy in first.copies) == sorted(run.ids["duplicates"][:6])
-
-
-def test_the_story_of_a_rejected_document_ends_with_the_reason(run: MadeRun) -> None:
-    story = tell(run.out, run.ids["clean"][0])
-    assert (story.appearances[-1].stage, story.appearances[-1].kind) == ("clean", "removed")
-    assert story.appearances[-1].reason == REASONS[0]
-    assert (story.shard, story.kept_copy, story.copies) == (None, None, ())
-
-
-def test_a_quarantined_record_is_found_by_the_id_it_would_have_had(run: MadeRun) -> None:
-    (record,) = sample(run.out, "documents", "quarantined", reason="truncated")
-    assert tell(run.out, record.id).appearances == (record,)
-
-
-def test_an_id_may_be_shortened_until_it_is_ambiguous(run: MadeRun) -> None:
-    key = run.ids["kept"][5]
-    assert tell(run.out, key[:9]).id == key
-    with pytest.raises(ValueError, match=f"--id {key[0]}: [0-9]+ documents have an id that starts so"):
-        tell(run.out, key[0])
-    with pytest.raises(ValueError, match="--id xyz: must be 1 to 32 hexadecimal digits"):
-        tell(run.out, "xyz")
-    with pytest.raises(ValueError, match=r"no document in .* has an id that starts so"):
-        tell(run.out, "0" * 32)
 
 
 def test_reading_a_sample_of_a_part_without_rows_gives_nothing(tmp_path: Path) -> None:
