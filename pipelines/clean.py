@@ -31,6 +31,7 @@ class CleanStage(Stage):
     title = "measure and decide"
     code = (
         "dataprep.clean",
+        "dataprep.edits",
         "dataprep.models",
         "dataprep.rules",
         "dataprep.signals",

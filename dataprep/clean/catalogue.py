@@ -9,7 +9,11 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from dataprep.edits.dclm import DclmLines
+from dataprep.edits.dclm_text import DclmText
 from dataprep.rules import step_name
+from dataprep.signals.dclm import Dclm
+from dataprep.signals.dolma import Dolma
 from dataprep.signals.fineweb import FineWeb
 from dataprep.signals.gopher import GopherQuality
 from dataprep.signals.language import Language
@@ -23,6 +27,10 @@ STEPS: dict[str, type[Step]] = {
         GopherQuality,
         GopherRepetition,
         FineWeb,
+        Dolma,
+        DclmText,
+        Dclm,
+        DclmLines,
     )
 }
 

@@ -12,13 +12,13 @@ from typing import Literal
 import numpy as np
 import pyarrow as pa
 
-from dataprep.text import spans, utf8, words
+from dataprep.text import spans, utf8, whitespace, words
 from dataprep.text.spans import Spans
 from dataprep.text.utf8 import Longs, Utf8
 from dataprep.text.words import Words
 
-WordsName = Literal["unicode"]
-WORDS: dict[WordsName, Callable[[Utf8], Words]] = {"unicode": words.segment}
+WordsName = Literal["unicode", "white-space"]
+WORDS: dict[WordsName, Callable[[Utf8], Words]] = {"unicode": words.segment, "white-space": whitespace.chunks}
 
 
 class Text:
