@@ -18,6 +18,7 @@ from dataprep.signals.fineweb import FineWeb
 from dataprep.signals.gopher import GopherQuality
 from dataprep.signals.language import Language
 from dataprep.signals.repetition import GopherRepetition
+from dataprep.signals.technical import Technical
 from dataprep.steps import Step
 
 STEPS: dict[str, type[Step]] = {
@@ -31,6 +32,7 @@ STEPS: dict[str, type[Step]] = {
         DclmText,
         Dclm,
         DclmLines,
+        Technical,
     )
 }
 

@@ -7,6 +7,7 @@ repetition  repetition.*  the repetition measurements of MassiveText (Gopher)
 fineweb     fineweb.*     the line measurements of FineWeb
 dolma       dolma.*       Gopher's measurements as the Dolma toolkit takes them
 dclm        dclm.*        the measurements of DCLM-Baseline
+technical   technical.*   what the lines of a technical text are, and its prose part measured
 settings    the part of a recipe that says what is measured and what is rejected
 _reference  the measurements in plain Python; the tests compare
 """
