@@ -4,19 +4,13 @@ import numpy as np
 import pyarrow as pa
 from numba import njit
 
-from dataprep.text.utf8 import Bytes, Longs, Utf8
+from dataprep.text.utf8 import Bytes, Longs, Utf8, text_column
 
 
 def without(column: pa.Array, starts: Longs, ends: Longs) -> pa.Array:
     """``column`` without the spans of bytes, which lie inside documents, in order, and do not overlap."""
     text = Utf8.of(column)
     return text_column(*_without(text.values, text.offsets, starts, ends), column.type)
-
-
-def text_column(values: Bytes, offsets: Longs, kind: pa.DataType) -> pa.Array:
-    """A column of texts from their UTF-8 bytes and where each begins."""
-    buffers = [None, pa.py_buffer(offsets), pa.py_buffer(values)]
-    return pa.Array.from_buffers(pa.large_string(), len(offsets) - 1, buffers).cast(kind)
 
 
 def with_text(batch: pa.RecordBatch, column: pa.Array) -> pa.RecordBatch:

@@ -21,12 +21,12 @@ import pyarrow as pa
 from numba import njit
 from pydantic import Field
 
-from dataprep.edits.cuts import text_column, with_text
+from dataprep.edits.cuts import with_text
 from dataprep.signals.base import ratio, with_columns
 from dataprep.steps import Step
 from dataprep.text.classes import ALPHA, DIGIT, NUMBER, SPACE, classes
 from dataprep.text.spans import NEWLINE, drop_spaces, skip_spaces
-from dataprep.text.utf8 import BASE, ONE, Bytes, Hashes, Longs, Utf8, decode, last_character
+from dataprep.text.utf8 import BASE, ONE, Bytes, Hashes, Longs, Utf8, decode, last_character, text_column
 from dataprep.text.whitespace import chunks, fasttext_words
 
 COUNTED = "likes shares comments retweets reposts quotes bookmarks upvotes downvotes downloads views followers"

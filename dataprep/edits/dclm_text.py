@@ -152,13 +152,18 @@ def _with_spaces(values: Bytes, start: int, behind: int, table: Bytes) -> int:
 
 
 @njit(nogil=True, cache=True)
+def _no_spans(offsets: Longs) -> tuple[list[int], list[int]]:
+    """Two empty lists; numba learns from an element that is never made what will be in them."""
+    return [offsets[0] for _ in range(0)], [offsets[0] for _ in range(0)]
+
+
+@njit(nogil=True, cache=True)
 def _urls(
     values: Bytes, offsets: Longs, table: Bytes, body: Bytes, tail: Bytes, known: Hashes
 ) -> tuple[Longs, Longs, Longs]:
     """Per document: how many URLs; and the spans of all."""
     counts = np.zeros(len(offsets) - 1, np.int64)
-    starts = [offsets[0] for _ in range(0)]
-    ends = [offsets[0] for _ in range(0)]
+    starts, ends = _no_spans(offsets)
     for d in range(len(offsets) - 1):
         i = behind = offsets[d]
         end = offsets[d + 1]
@@ -216,8 +221,7 @@ def _address_end(values: Bytes, i: int, end: int) -> int:
 def _addresses(values: Bytes, offsets: Longs, table: Bytes, tail: Bytes) -> tuple[Longs, Longs, Longs]:
     """Per document: how many IP addresses; and the spans of all."""
     counts = np.zeros(len(offsets) - 1, np.int64)
-    starts = [offsets[0] for _ in range(0)]
-    ends = [offsets[0] for _ in range(0)]
+    starts, ends = _no_spans(offsets)
     for d in range(len(offsets) - 1):
         i = behind = offsets[d]
         end = offsets[d + 1]
@@ -251,8 +255,7 @@ def _at_boundary(values: Bytes, i: int, first: int, table: Bytes) -> bool:
 @njit(nogil=True, cache=True)
 def _newline_runs(values: Bytes, offsets: Longs, most: int) -> tuple[Longs, Longs]:
     """The spans of newlines beyond ``most`` in a run."""
-    starts = [offsets[0] for _ in range(0)]
-    ends = [offsets[0] for _ in range(0)]
+    starts, ends = _no_spans(offsets)
     for d in range(len(offsets) - 1):
         run = 0
         for i in range(offsets[d], offsets[d + 1] + 1):

@@ -30,7 +30,7 @@ from dataprep.signals.gopher import GopherQuality
 from dataprep.signals.repetition import GopherRepetition
 from dataprep.steps import Step
 from dataprep.text.prose import BLANK, CODE, LIST, MARKUP, PROSE, TABLE, line_kinds, prose_part
-from dataprep.text.utf8 import Bytes, Longs, code_points
+from dataprep.text.utf8 import Bytes, Longs, code_points, text_column
 from dataprep.text.view import text_of
 
 KINDS = {"prose": PROSE, "list": LIST, "table": TABLE, "markup": MARKUP, "code": CODE}
@@ -73,9 +73,7 @@ class Technical(Step):
         values, offsets = prose_part(text.utf8, text.newline_lines, kinds, self.wrap)
         found = {f"technical.{name}_lines": ratio(counts[kind], filled) for name, kind in KINDS.items()}
         found["technical.prose_chars"] = ratio(code_points(values, offsets), text.code_points)
-        buffers = [None, pa.py_buffer(offsets), pa.py_buffer(values)]
-        column = pa.Array.from_buffers(pa.large_string(), batch.num_rows, buffers)
-        prose = pa.record_batch({"text": column})
+        prose = pa.record_batch({"text": text_column(values, offsets, pa.large_string())})
         for step in MEASURES:
             measured = step(prose)
             found.update({_renamed(name): measured.column(name) for name in step.columns.names})

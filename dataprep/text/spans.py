@@ -8,6 +8,7 @@ function                the spans of a document are                             
 ``newline_lines``       ``text.split("\\n")``: n newlines give n + 1 lines                    FineWeb
 ``newline_run_lines``   ``re.split("\\n+", text)``: a leading or trailing newline gives ""    Gopher repetition
 ``paragraphs``          ``re.split("\\n{2,}", text.strip())``                                 Gopher repetition
+``stripped``            those of another function, without white space around, none empty   DCLM
 ======================  ==================================================================  ==========================
 """
 

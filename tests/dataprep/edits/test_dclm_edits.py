@@ -13,6 +13,9 @@ from dataprep.edits.dclm import COUNTED, DclmLines
 from dataprep.edits.dclm_text import DclmText
 from dataprep.edits.tlds import TLDS
 from dataprep.rules import decide
+from dataprep.signals.dclm import Dclm
+from dataprep.signals.dolma import Dolma
+from dataprep.signals.technical import Technical
 from dataprep.steps import Step, apply_steps
 
 NAMES = "|".join(sorted(TLDS, key=len, reverse=True))
@@ -179,3 +182,15 @@ def test_the_set_decides_on_edited_text_in_dclms_order() -> None:
         "dclm-baseline.removed_words",
         "dclm-baseline.short_doc",
     ]
+
+
+@pytest.mark.parametrize("step", [DclmText(), Dclm(), DclmLines(), Dolma(), Technical()], ids=lambda step: step.name)
+def test_a_document_gets_the_same_alone_as_in_any_batch(step: Step) -> None:
+    texts = ["", "In a.com\nB\n\n\n\n5 likes", "\x00", "\u0301" * 40, "Say: 10.0.0.1\n- x\n# y\nz Sign-in"]
+    whole = pa.record_batch({"text": pa.array(texts, pa.large_string())})
+    together = step(whole)
+    assert together.schema.names == ["text", *step.columns.names]
+    assert [together.schema.field(name).type for name in step.columns.names] == [field.type for field in step.columns]
+    for i in range(len(texts)):
+        assert step(whole.slice(i, 1)).to_pylist() == together.slice(i, 1).to_pylist()
+    assert step(whole.slice(0, 0)).num_rows == 0
