@@ -1,7 +1,7 @@
 """DCLM's line editor: lines of capitals, numbers and counters, short lines, and three phrases.
 
-Source: Li et al. 2024, "DataComp-LM", arXiv 2406.11794, following Penedo et al. 2023, "RefinedWeb", arXiv 2306.01116,
-appendix G.2; mlfoundations/dclm, baselines/mappers/modifiers.py as dclm_baseline_refinedweb.yaml calls it, in order.
+Source: Li et al. 2024, "DataComp-LM", arXiv 2406.11794, following Penedo et al. 2023, "RefinedWeb", arXiv 2306.01116;
+mlfoundations/dclm, baselines/mappers/modifiers.py as dclm_baseline_refinedweb.yaml calls it, in its order.
 Lines are those of ``split("\\n")``; the whole text is stripped after each rule but that of short lines.
 
 1. A line with more than half capitals (``str.isupper``, of all its characters) goes.
