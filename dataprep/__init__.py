@@ -14,6 +14,7 @@ In the order the data flows, each usable alone:
 - `steps`      the step protocol, and the isolation of documents that break one
 - `models`     fastText models by name or path
 - `signals/`   measurements as columns
+- `edits/`     changes of the text
 - `rules`      signals → reasons; `rulesets/` holds published ones as data
 - `clean/`     which steps and rules a recipe means
 - `dedup/`     exact and MinHash duplicates, components, verdicts

@@ -7,7 +7,7 @@ signals add columns named ``family.signal`` and change nothing else; editors cha
 what they did. A step returns the rows it was given, in their order.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import pyarrow as pa
@@ -41,6 +41,15 @@ class Step(Settings):
     def depends_on(self) -> dict[str, Any]:
         """What else decides the output, as JSON: hashes of model and list files, versions of libraries."""
         return {}
+
+
+def with_columns(batch: pa.RecordBatch, columns: pa.Schema, values: Mapping[str, Any]) -> pa.RecordBatch:
+    """``batch`` with ``columns`` added in their order; a column it already has is replaced in its place."""
+    for field in columns:
+        array = pa.array(values[field.name], field.type)
+        index = batch.schema.get_field_index(field.name)
+        batch = batch.append_column(field, array) if index < 0 else batch.set_column(index, field, array)
+    return batch
 
 
 def apply_steps(steps: Sequence[Step], batch: pa.RecordBatch) -> tuple[pa.RecordBatch, list[Quarantined]]:

@@ -10,15 +10,20 @@ from typing import Any
 from pydantic import ValidationError
 
 from dataprep.edits.c4 import C4Lines
+from dataprep.edits.dclm import DclmLines
+from dataprep.edits.dclm_text import DclmText
 from dataprep.edits.pii import Pii
 from dataprep.edits.unicode import Unicode
 from dataprep.rules import step_name
 from dataprep.signals.classifier import Classifier
+from dataprep.signals.dclm import Dclm
 from dataprep.signals.decontamination import Decontamination
+from dataprep.signals.dolma import Dolma
 from dataprep.signals.fineweb import FineWeb
 from dataprep.signals.gopher import GopherQuality
 from dataprep.signals.language import Language
 from dataprep.signals.repetition import GopherRepetition
+from dataprep.signals.technical import Technical
 from dataprep.signals.toxicity import Toxicity
 from dataprep.signals.urls import UrlLists
 from dataprep.steps import Step
@@ -37,6 +42,11 @@ STEPS: dict[str, type[Step]] = {
         Classifier,
         Pii,
         Unicode,
+        Dolma,
+        DclmText,
+        Dclm,
+        DclmLines,
+        Technical,
     )
 }
 

@@ -100,10 +100,13 @@ class CleanSettings(Settings):
 
 
 def _provider(rule: Reject) -> Step:
-    """The step that, without parameters, measures what ``rule`` compares."""
+    """The step that, without parameters, measures what ``rule`` compares; none that edits: a rule only looks."""
     measured: dict[str, Step] = {}
     incomplete: list[str] = []
     for kind in STEPS.values():
+        if kind.edits:
+            incomplete.append(kind.name)
+            continue
         try:
             step = kind()
         except ValidationError:  # it needs parameters, such as the path of a list
@@ -113,6 +116,6 @@ def _provider(rule: Reject) -> Step:
     if rule.when not in measured:
         close = " or ".join(difflib.get_close_matches(rule.when, measured, 3))
         hint = f"did you mean {close}?" if close else f"steps are: {', '.join(STEPS)}, or module:Class of your own"
-        hint += f" ({' and '.join(incomplete)} must be given in steps, with parameters)" if incomplete else ""
+        hint += f" ({' and '.join(incomplete)} must be given in steps)" if incomplete else ""
         raise ValueError(f"no step measures {rule.when!r}, which the rule {rule.reject!r} compares; {hint}")
     return measured[rule.when]

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 from numba import njit
 
-from dataprep.text.utf8 import Bytes, Longs, Utf8
+from dataprep.text.utf8 import Bytes, Longs, Utf8, text_column
 
 Spans = Longs  # (n, 2): where each begins and ends
 NO_SPANS: Spans = np.empty((0, 2), np.int64)
@@ -21,12 +21,21 @@ def replace_spans(batch: pa.RecordBatch, spans: Spans, replacements: pa.Array) -
     """
     if len(spans) == 0:
         return batch
+    text, new = Utf8.of(batch.column("text")), Utf8.of(replacements)
+    return with_text(batch, *_splice(text.values, text.offsets, spans, new.values, new.offsets))
+
+
+def delete_spans(batch: pa.RecordBatch, spans: Spans) -> pa.RecordBatch:
+    """``batch`` without ``spans`` of its ``text``; they are as those of `replace_spans`."""
+    nothing = text_column(np.empty(0, np.uint8), np.zeros(len(spans) + 1, np.int64), pa.large_string())
+    return replace_spans(batch, spans, nothing)
+
+
+def with_text(batch: pa.RecordBatch, values: Bytes, offsets: Longs) -> pa.RecordBatch:
+    """``batch`` with the texts of these buffers."""
     index = batch.schema.get_field_index("text")
-    column = batch.column(index)
-    text, new = Utf8.of(column), Utf8.of(replacements)
-    values, offsets = _splice(text.values, text.offsets, spans, new.values, new.offsets)
-    edited = pa.LargeStringArray.from_buffers(len(column), pa.py_buffer(offsets), pa.py_buffer(values))
-    return batch.set_column(index, batch.schema.field(index), edited.cast(column.type))
+    field = batch.schema.field(index)
+    return batch.set_column(index, field, text_column(values, offsets, field.type))
 
 
 def document_of(offsets: Longs, spans: Spans) -> Longs:

@@ -38,8 +38,8 @@ import pyarrow as pa
 from numba import njit
 from pydantic import Field
 
-from dataprep.signals.base import with_columns
-from dataprep.steps import Step
+from dataprep.edits.base import with_text
+from dataprep.steps import Step, with_columns
 from dataprep.text.chunks import segment_spacy
 from dataprep.text.classes import DIGIT, SPACE, classes
 from dataprep.text.sentences import count_sentences
@@ -105,10 +105,7 @@ class C4Lines(Step):
         joined, offsets = _join_lines(
             text.utf8.values, text.utf8.offsets, kept, kept_offsets, line_offsets, counts[STOPPED], classes()
         )
-        column = pa.LargeStringArray.from_buffers(batch.num_rows, pa.py_buffer(offsets), pa.py_buffer(joined))
-        index = batch.schema.get_field_index("text")
-        batch = batch.set_column(index, batch.schema.field(index), column)
-        return with_columns(batch, COLUMNS, values)
+        return with_columns(with_text(batch, joined, offsets), COLUMNS, values)
 
 
 def _bytes(text: str) -> Bytes:

@@ -32,8 +32,7 @@ from dataprep.edits.addresses import ASCII, find_emails, find_ipv4, find_ipv6, i
 from dataprep.edits.base import NO_SPANS, Spans, count_by_document, document_of, replace_spans
 from dataprep.edits.phones import find_phones
 from dataprep.edits.secrets import find_secrets
-from dataprep.signals.base import with_columns
-from dataprep.steps import Step
+from dataprep.steps import Step, with_columns
 from dataprep.text.classes import classes
 from dataprep.text.utf8 import Longs, Utf8
 from dataprep.text.view import text_of

@@ -44,8 +44,7 @@ import pyarrow as pa
 
 from dataprep.edits.base import count_by_document, replace_spans
 from dataprep.edits.characters import BIDI, SOFT_HYPHEN, SPACES, ZERO_WIDTH, Form, character_tables, find_pieces
-from dataprep.signals.base import with_columns
-from dataprep.steps import Step
+from dataprep.steps import Step, with_columns
 from dataprep.text.view import text_of
 
 PIECE_BYTES = 4_000

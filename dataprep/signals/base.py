@@ -1,15 +1,13 @@
-"""What signals share: ratios as Python computes them, and adding columns.
+"""What signals share: ratios as Python computes them.
 
 Ratios are float64, not float32: a threshold is compared in double precision by every published recipe, and a share of
 exactly 0.2 stored as float32 would already be above it. A ratio without a denominator (an empty document has no
 lines and no words) is 0.0; counts are int32.
 """
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
 
@@ -18,12 +16,3 @@ def ratio(numerator: NDArray[Any], denominator: NDArray[Any]) -> NDArray[np.floa
     result = np.zeros(len(denominator), np.float64)
     np.divide(numerator, denominator, out=result, where=denominator != 0)
     return result
-
-
-def with_columns(batch: pa.RecordBatch, columns: pa.Schema, values: Mapping[str, Any]) -> pa.RecordBatch:
-    """``batch`` with ``columns`` added in their order; a column it already has is replaced in its place."""
-    for field in columns:
-        array = pa.array(values[field.name], field.type)
-        index = batch.schema.get_field_index(field.name)
-        batch = batch.append_column(field, array) if index < 0 else batch.set_column(index, field, array)
-    return batch

@@ -18,8 +18,7 @@ import pyarrow.compute as pc
 from pydantic import ConfigDict, Field, model_validator
 
 from dataprep.models import LABEL_PREFIX, SCORE_DECIMALS, load_model, model_fingerprint, model_labels
-from dataprep.signals.base import with_columns
-from dataprep.steps import Step
+from dataprep.steps import Step, with_columns
 
 POSITIVE = "positive"
 END_OF_LINE = "</s>"

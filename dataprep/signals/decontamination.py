@@ -22,10 +22,10 @@ import pyarrow as pa
 from pydantic import Field, model_validator
 
 from dataprep import storage
-from dataprep.signals.base import ratio, with_columns
+from dataprep.signals.base import ratio
 from dataprep.signals.contamination import Index, load_index
 from dataprep.signals.evaluations import Evaluation
-from dataprep.steps import Step
+from dataprep.steps import Step, with_columns
 from dataprep.text.ngrams import BareWords
 from dataprep.text.utf8 import Longs
 from dataprep.text.view import text_of

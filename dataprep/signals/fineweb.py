@@ -18,8 +18,8 @@ import numpy as np
 import pyarrow as pa
 from numba import njit
 
-from dataprep.signals.base import ratio, with_columns
-from dataprep.steps import Step
+from dataprep.signals.base import ratio
+from dataprep.steps import Step, with_columns
 from dataprep.text.classes import TERMINAL, classes
 from dataprep.text.repeats import duplicate_spans
 from dataprep.text.spans import Spans, skip_spaces

@@ -21,8 +21,8 @@ import numpy as np
 import pyarrow as pa
 from numba import njit
 
-from dataprep.signals.base import ratio, with_columns
-from dataprep.steps import Step
+from dataprep.signals.base import ratio
+from dataprep.steps import Step, with_columns
 from dataprep.text.classes import classes
 from dataprep.text.spans import drop_spaces, skip_spaces
 from dataprep.text.utf8 import Bytes, Hashes, Ints, Longs, Utf8

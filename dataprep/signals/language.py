@@ -18,8 +18,7 @@ import pyarrow.compute as pc
 from pydantic import Field, field_validator
 
 from dataprep.models import LABEL_PREFIX, LANGUAGES_176, SCORE_DECIMALS, load_model, model_fingerprint, model_path
-from dataprep.signals.base import with_columns
-from dataprep.steps import Step
+from dataprep.steps import Step, with_columns
 
 UNDETERMINED = "und"
 

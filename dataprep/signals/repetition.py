@@ -20,8 +20,8 @@ from typing import ClassVar
 import numpy as np
 import pyarrow as pa
 
-from dataprep.signals.base import ratio, with_columns
-from dataprep.steps import Step
+from dataprep.signals.base import ratio
+from dataprep.steps import Step, with_columns
 from dataprep.text.repeats import duplicate_spans, repeated_ngrams, top_ngrams
 from dataprep.text.view import WordsName, text_of
 

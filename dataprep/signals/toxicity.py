@@ -31,9 +31,9 @@ from pydantic import field_validator, model_validator
 
 from dataprep import storage
 from dataprep.models import LABEL_PREFIX, SCORE_DECIMALS, load_model, model_fingerprint, model_path
-from dataprep.signals.base import ratio, with_columns
+from dataprep.signals.base import ratio
 from dataprep.signals.wordlists import entries, fingerprint
-from dataprep.steps import Step
+from dataprep.steps import Step, with_columns
 from dataprep.text.classes import regex_words
 from dataprep.text.lower import lower
 from dataprep.text.spans import NEWLINE

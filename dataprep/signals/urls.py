@@ -37,9 +37,8 @@ from numba import njit
 from pydantic import field_validator, model_validator
 from pydantic_core.core_schema import ValidationInfo
 
-from dataprep.signals.base import with_columns
 from dataprep.signals.wordlists import Bools, contains, entries, extend_back, fingerprint, hashes, isin, list_files
-from dataprep.steps import Step
+from dataprep.steps import Step, with_columns
 from dataprep.text.trie import Trie
 from dataprep.text.utf8 import Bytes, Hashes, Ints, Longs, Utf8
 

@@ -8,6 +8,8 @@ spacy_kernel  how it cuts a chunk
 spacy_rules   what it cuts at, from the installed library
 sentences   sentences as spaCy's rule counts them
 fold        lower case, code point by code point
+whitespace  words as what stands between white space
+prose       the prose part of technical text, and what its other lines are
 spans       lines (both meanings of the word) and paragraphs
 ngrams      n-grams of words without case and punctuation, and a table to find given ones in
 repeats     duplicate lines and paragraphs, most frequent and repeated n-grams of words

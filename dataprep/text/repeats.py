@@ -6,6 +6,7 @@ Decisions:
 - Pieces are compared by their 64-bit hash (see `utf8`), not byte by byte.
 - The definitions are datatrove's reading of Rae et al. 2021 (arXiv 2112.11446, table A1): a duplicate is a second or
   later occurrence, lengths are code points, the most frequent n-gram is the first seen among equals and may occur once.
+  Parameters and ``recurring_ngrams`` give the readings of others, who count the first occurrence too.
 """
 
 import numpy as np
@@ -31,17 +32,23 @@ _HALF = np.uint64(32)
 _POWERS = np.array([pow(int(BASE), k, 1 << 64) for k in range(256)], np.uint64)
 
 
-def duplicate_spans(text: Utf8, spans: Spans) -> tuple[Longs, Longs]:
-    """Per document: how many spans equal an earlier span of the document, and the code points in those."""
-    return _duplicate_spans(text.values, spans.offsets, spans.starts, spans.ends)
+def duplicate_spans(text: Utf8, spans: Spans, *, every: bool = False) -> tuple[Longs, Longs]:
+    """Per document: how many spans equal an earlier span of the document, and the code points in those.
 
-
-def top_ngrams(words: Words, sizes: tuple[int, ...]) -> Longs:
-    """int64 (sizes, documents): code points of the most frequent n-gram (words joined by one space) times its count.
-
-    Among equally frequent n-grams the one seen first counts. 0 where a document has fewer than n words.
+    With ``every`` the first of equal spans counts as well.
     """
-    return _top_ngrams(words.offsets, words.sizes, words.chars, words.hashes, np.array(sizes, np.int64))
+    return _duplicate_spans(text.values, spans.offsets, spans.starts, spans.ends, every)
+
+
+def top_ngrams(words: Words, sizes: tuple[int, ...], *, joint: int = 1, longest: bool = False, least: int = 1) -> Longs:
+    """int64 (sizes, documents): code points of the most frequent n-gram times its count.
+
+    ``joint`` code points are counted between two words of an n-gram. Among equally frequent n-grams the one seen first
+    counts, or the ``longest``. 0 where no n-gram occurs ``least`` times.
+    """
+    return _top_ngrams(
+        words.offsets, words.sizes, words.chars, words.hashes, np.array(sizes, np.int64), joint, longest, least
+    )
 
 
 def repeated_ngrams(words: Words, sizes: tuple[int, ...]) -> Longs:
@@ -51,6 +58,15 @@ def repeated_ngrams(words: Words, sizes: tuple[int, ...]) -> Longs:
     is remembered and the scan advances by one word. Two n-grams are the same when their words, joined by nothing, are.
     """
     return _repeated_ngrams(words.offsets, words.sizes, words.chars, words.hashes, np.array(sizes, np.int64))
+
+
+def recurring_ngrams(words: Words, sizes: tuple[int, ...]) -> tuple[Longs, Longs, Longs]:
+    """int64 (sizes, documents) three times, about the n-grams that occur more than once, their first time included.
+
+    Code points of the words that are part of one, no word counted twice; code points of all of them, a word counted in
+    each; and code points of all n-grams there are, in the same way.
+    """
+    return _recurring_ngrams(words.offsets, words.sizes, words.chars, words.hashes, np.array(sizes, np.int64))
 
 
 @njit(nogil=True, cache=True)
@@ -87,13 +103,14 @@ def _find(slots: Ints, mask: int, keys: Hashes, i: int) -> int:
 
 
 @njit(nogil=True, cache=True)
-def _duplicate_spans(values: Bytes, offsets: Longs, starts: Longs, ends: Longs) -> tuple[Longs, Longs]:
+def _duplicate_spans(values: Bytes, offsets: Longs, starts: Longs, ends: Longs, every: bool) -> tuple[Longs, Longs]:
     documents = len(offsets) - 1
     counts = np.zeros(documents, np.int64)
     chars = np.zeros(documents, np.int64)
     room = _largest(offsets)
     slots = np.empty(_table_size(room), np.int32)
     keys = np.empty(room, np.uint64)
+    alone = np.empty(room, np.bool_)
     for d in range(documents):
         first = offsets[d]
         n = offsets[d + 1] - first
@@ -103,9 +120,13 @@ def _duplicate_spans(values: Bytes, offsets: Longs, starts: Longs, ends: Longs) 
             start = starts[first + i]
             end = ends[first + i]
             keys[i] = extend_hash(np.uint64(0), values, start, end)
-            if _find(slots, size - 1, keys, i) >= 0:
-                counts[d] += 1
-                chars[d] += count_code_points(values, start, end)
+            alone[i] = every
+            seen = _find(slots, size - 1, keys, i)
+            if seen >= 0:
+                copies = 1 + alone[seen]
+                alone[seen] = False
+                counts[d] += copies
+                chars[d] += copies * count_code_points(values, start, end)
     return counts, chars
 
 
@@ -125,7 +146,16 @@ def _load_document(
 
 
 @njit(nogil=True, cache=True)
-def _top_ngrams(offsets: Longs, sizes: Ints, chars: Ints, hashes: Hashes, lengths: Longs) -> Longs:
+def _top_ngrams(
+    offsets: Longs,
+    sizes: Ints,
+    chars: Ints,
+    hashes: Hashes,
+    lengths: Longs,
+    joint: int,
+    longest: bool,
+    least: int,
+) -> Longs:
     documents = len(offsets) - 1
     result = np.zeros((len(lengths), documents), np.int64)
     room = _largest(offsets)
@@ -157,11 +187,18 @@ def _top_ngrams(offsets: Longs, sizes: Ints, chars: Ints, hashes: Hashes, length
                 if seen < 0:
                     counts[i] = 1
                     continue
+                counts[i] = 0
                 counts[seen] += 1
                 if counts[seen] > most or (counts[seen] == most and seen < best):
                     most = counts[seen]
                     best = seen
-            result[k, d] = (ends[best + length] - ends[best] + length - 1) * most
+            size_of_best = ends[best + length] - ends[best]
+            if longest and most > 1:
+                for i in range(n - length + 1):
+                    if counts[i] == most:
+                        size_of_best = max(size_of_best, ends[i + length] - ends[i])
+            if most >= least:
+                result[k, d] = (size_of_best + joint * (length - 1)) * most
     return result
 
 
@@ -196,3 +233,47 @@ def _repeated_ngrams(offsets: Longs, sizes: Ints, chars: Ints, hashes: Hashes, l
                     result[k, d] += ends[i + length] - ends[i]
                     i += length
     return result
+
+
+@njit(nogil=True, cache=True)
+def _recurring_ngrams(
+    offsets: Longs, sizes: Ints, chars: Ints, hashes: Hashes, lengths: Longs
+) -> tuple[Longs, Longs, Longs]:
+    documents = len(offsets) - 1
+    covered = np.zeros((len(lengths), documents), np.int64)
+    recurring = np.zeros((len(lengths), documents), np.int64)
+    every = np.zeros((len(lengths), documents), np.int64)
+    room = _largest(offsets)
+    slots = np.empty(_table_size(room), np.int32)
+    keys = np.empty(room, np.uint64)
+    powers = np.empty(room, np.uint64)
+    ends = np.empty(room + 1, np.int64)
+    again = np.empty(room, np.bool_)
+    for d in range(documents):
+        first = offsets[d]
+        n = offsets[d + 1] - first
+        size = _table_size(n)
+        _load_document(first, n, sizes, chars, hashes, powers, ends, keys)
+        grown = 1
+        for k in range(len(lengths)):
+            length = lengths[k]
+            while grown < length:
+                for i in range(n - grown):
+                    j = i + grown
+                    keys[i] = (keys[i] * BASE + SPACE_BYTE) * powers[j] + hashes[first + j]
+                grown += 1
+            slots[:size] = -1
+            for i in range(n - length + 1):
+                seen = _find(slots, size - 1, keys, i)
+                again[i] = seen >= 0
+                if seen >= 0:
+                    again[seen] = True
+            behind = 0
+            for i in range(n - length + 1):
+                chars_here = ends[i + length] - ends[i]
+                every[k, d] += chars_here
+                if again[i]:
+                    recurring[k, d] += chars_here
+                    covered[k, d] += ends[i + length] - ends[max(i, behind)]
+                    behind = i + length
+    return covered, recurring, every

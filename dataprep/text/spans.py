@@ -8,6 +8,7 @@ function                the spans of a document are                             
 ``newline_lines``       ``text.split("\\n")``: n newlines give n + 1 lines                    FineWeb
 ``newline_run_lines``   ``re.split("\\n+", text)``: a leading or trailing newline gives ""    Gopher repetition
 ``paragraphs``          ``re.split("\\n{2,}", text.strip())``                                 Gopher repetition
+``stripped``            those of another function, without white space around, none empty   DCLM
 ======================  ==================================================================  ==========================
 """
 
@@ -171,3 +172,25 @@ def _strip(values: Bytes, offsets: Longs, table: Bytes) -> tuple[Longs, Longs]:
         starts[d] = skip_spaces(values, offsets[d], offsets[d + 1], table)
         ends[d] = drop_spaces(values, starts[d], offsets[d + 1], table)
     return starts, ends
+
+
+def stripped(text: Utf8, spans: Spans) -> Spans:
+    """The spans without the white space around them, those that have nothing else left out."""
+    return Spans(*_stripped(text.values, spans.offsets, spans.starts, spans.ends, classes()))
+
+
+@njit(nogil=True, cache=True)
+def _stripped(values: Bytes, offsets: Longs, starts: Longs, ends: Longs, table: Bytes) -> tuple[Longs, Longs, Longs]:
+    kept_offsets = np.zeros(len(offsets), np.int64)
+    kept_starts = np.empty(len(starts), np.int64)
+    kept_ends = np.empty(len(starts), np.int64)
+    count = 0
+    for d in range(len(offsets) - 1):
+        for span in range(offsets[d], offsets[d + 1]):
+            start = skip_spaces(values, starts[span], ends[span], table)
+            if start < ends[span]:
+                kept_starts[count] = start
+                kept_ends[count] = drop_spaces(values, start, ends[span], table)
+                count += 1
+        kept_offsets[d + 1] = count
+    return kept_offsets, kept_starts[:count], kept_ends[:count]

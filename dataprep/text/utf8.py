@@ -60,6 +60,12 @@ class Utf8:
         return len(self.offsets) - 1
 
 
+def text_column(values: Bytes, offsets: Longs, kind: pa.DataType) -> pa.Array:
+    """The other way round: a column of texts from their UTF-8 bytes and where each begins, without copying."""
+    buffers = [None, pa.py_buffer(offsets), pa.py_buffer(values)]
+    return pa.Array.from_buffers(pa.large_string(), len(offsets) - 1, buffers).cast(kind)
+
+
 def frozen(values: Bytes) -> NDArray[np.uint8]:
     """``values`` read-only: with one mutability numba compiles each kernel once."""
     view = values.view()

@@ -12,13 +12,17 @@ from typing import Literal
 import numpy as np
 import pyarrow as pa
 
-from dataprep.text import chunks, spans, utf8, words
+from dataprep.text import chunks, spans, utf8, whitespace, words
 from dataprep.text.spans import Spans
 from dataprep.text.utf8 import Longs, Utf8
 from dataprep.text.words import Words
 
-WordsName = Literal["unicode", "spacy-en"]
-WORDS: dict[WordsName, Callable[[Utf8], Words]] = {"unicode": words.segment, "spacy-en": chunks.segment_spacy}
+WordsName = Literal["unicode", "spacy-en", "white-space"]
+WORDS: dict[WordsName, Callable[[Utf8], Words]] = {
+    "unicode": words.segment,
+    "spacy-en": chunks.segment_spacy,
+    "white-space": whitespace.chunks,
+}
 
 
 class Text:

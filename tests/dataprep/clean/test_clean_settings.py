@@ -105,7 +105,7 @@ def test_a_step_of_ones_own_is_named_by_its_place() -> None:
         ),
         (
             "rules: [{reject: a, when: toxicity.words, above: 0}]",
-            "(urls and toxicity must be given in steps, with parameters)",
+            "toxicity and",
         ),
         ("rules: [{use: urls@datatrove-0.10}]", "urls: needs a list; allowed: domains, urls, hard_words"),
         ("rules: [{reject: a, when: gopher.words}]", "no comparison; exactly one is needed: below, above"),

@@ -13,8 +13,7 @@ from dataprep.clean.settings import CleanSettings
 from dataprep.document import SCHEMA, BatchBuilder
 from dataprep.parts import PartWriter, read_part
 from dataprep.recipe import parse_recipe
-from dataprep.signals.base import with_columns
-from dataprep.steps import Step
+from dataprep.steps import Step, with_columns
 from pipelines.clean import CleanPart, CleanStage
 from pipelines.receipts import Receipt
 
