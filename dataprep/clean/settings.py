@@ -8,12 +8,14 @@ clean:
     - {use: gopher_quality, without: [stop_words], change: {short_doc: 20}}
     - {use: fineweb, languages: [en]}
   steps: [{language: {first_characters: 2000}}]     # only what the rules do not bring themselves
+  after: [pii]
 
 Decisions:
 - Rules bring the steps that they need, in the order of the rules: a recipe reads like a paper's method section, and
   what a rule set measures is fixed by its name. ``steps`` are those that no rule needs or whose parameters differ; they
-  run first, in their order.
-- The order matters where a step edits: what follows measures the edited text.
+  run first, in their order, and those ``after`` run last.
+- The order matters where a step edits: what follows measures the edited text. So no rule brings an editor unless its
+  set says so.
 """
 
 import difflib
@@ -35,11 +37,13 @@ DEFAULT_STEPS = ("language", "gopher_quality", "gopher_repetition", "fineweb")
 class CleanSettings(Settings):
     """What is measured and edited (``steps``) and what is rejected (``rules``); without rules every document is kept.
 
-    Rules bring their steps; without either, language, gopher_quality, gopher_repetition and fineweb are measured.
+    Rules bring their steps, which run between ``steps`` and those ``after``, such as masking; without any, language,
+    gopher_quality, gopher_repetition and fineweb are measured.
     """
 
     steps: tuple[StepField, ...] = ()
     rules: tuple[RuleSettings, ...] = ()
+    after: tuple[StepField, ...] = ()
 
     @model_validator(mode="after")
     def _consistent(self) -> "CleanSettings":
@@ -60,12 +64,12 @@ class CleanSettings(Settings):
     def resolved_steps(self) -> list[Step]:
         """All steps in the order in which they run. Raises ``ValueError`` where two need one step differently."""
         steps: list[Step] = list(self.steps)
-        by_place = {place(step): step for step in steps}
-        if len(by_place) < len(steps):
-            given = ", ".join(" as ".join(filter(None, place(step))) for step in steps)
+        by_place = {place(step): step for step in (*steps, *self.after)}
+        if len(by_place) < len(steps) + len(self.after):
+            given = ", ".join(" as ".join(filter(None, place(step))) for step in (*steps, *self.after))
             raise ValueError(f"a step can run once; given: {given}")
         if not steps and not self.rules:
-            return [make_step(name) for name in DEFAULT_STEPS]
+            return [*(make_step(name) for name in DEFAULT_STEPS), *self.after]
 
         def need(step: Step, who: str) -> None:
             known = by_place.get(place(step))
@@ -86,9 +90,9 @@ class CleanSettings(Settings):
             if isinstance(rule, Use):
                 for entry in rule.steps():
                     need(make_step(entry), f"rule set {rule.use!r}")
-            elif not any(rule.when in step.columns.names for step in steps):
+            elif not any(rule.when in step.columns.names for step in (*steps, *self.after)):
                 need(_provider(rule), f"rule {rule.reject!r}")
-        return steps
+        return [*steps, *self.after]
 
     def columns(self) -> pa.Schema:
         """The columns that the steps add, in their order."""

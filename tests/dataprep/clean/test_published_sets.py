@@ -46,4 +46,4 @@ def test_boundary_documents_have_the_verdicts_and_reasons_of_datatrove(name: str
 def test_every_set_says_where_it_comes_from(name: str) -> None:
     text = files("dataprep.rulesets").joinpath(f"{name}.yaml").read_text(encoding="utf-8")
     comment = " ".join(line for line in text.splitlines() if line.startswith("#"))
-    assert "arXiv" in comment or ".py" in comment
+    assert "arXiv" in comment or ".py" in comment or "gopher_quality" in comment
