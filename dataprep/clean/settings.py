@@ -20,7 +20,7 @@ import difflib
 from typing import Annotated, Any
 
 import pyarrow as pa
-from pydantic import BeforeValidator, PlainSerializer, model_validator
+from pydantic import BeforeValidator, Field, PlainSerializer, model_validator
 
 from dataprep.clean.catalogue import STEPS, dump_step, key, make_step
 from dataprep.rules import Reject, RuleSettings, Use, check_signals, resolve
@@ -36,10 +36,14 @@ class CleanSettings(Settings):
     """What is measured and edited (``steps``) and what is rejected (``rules``); without rules every document is kept.
 
     Rules bring their steps; without either, language, gopher_quality, gopher_repetition and fineweb are measured.
+    A step may use ``document_seconds`` of CPU time on a document, and a little more on a long one; ``memory`` is the
+    address space in bytes of the process that runs the steps. A document beyond a limit is quarantined.
     """
 
     steps: tuple[StepField, ...] = ()
     rules: tuple[RuleSettings, ...] = ()
+    document_seconds: float = Field(default=10.0, gt=0, le=600)
+    memory: int = Field(default=8 << 30, ge=2 << 30)
 
     @model_validator(mode="after")
     def _consistent(self) -> "CleanSettings":
