@@ -38,6 +38,9 @@ class Step(Settings):
         return {}
 
 
+Call = Callable[[Step, pa.RecordBatch], pa.RecordBatch]
+
+
 def apply_steps(steps: Sequence[Step], batch: pa.RecordBatch) -> tuple[pa.RecordBatch, list[Quarantined]]:
     """Run ``steps`` over ``batch``; rows that make a step raise are found by bisection and returned as quarantine rows.
 
@@ -54,7 +57,7 @@ def apply_steps(steps: Sequence[Step], batch: pa.RecordBatch) -> tuple[pa.Record
 def isolate_raising(
     steps: Sequence[Step],
     batch: pa.RecordBatch,
-    call: Callable[[Step, pa.RecordBatch], pa.RecordBatch] = operator.call,
+    call: Call = operator.call,
 ) -> tuple[pa.RecordBatch, list[Quarantined]]:
     """``apply_steps`` to a piece of a batch, which does not show whether a step is broken; ``call`` calls a step."""
     bad: list[Quarantined] = []
@@ -83,12 +86,13 @@ def quarantine_row(batch: pa.RecordBatch, step: str, reason: str, error: str) ->
     return Quarantined(row["source"], row["locator"], step, reason, error, row["url"])
 
 
-def _isolated(
-    step: Step,
-    batch: pa.RecordBatch,
-    bad: list[Quarantined],
-    call: Callable[[Step, pa.RecordBatch], pa.RecordBatch],
-) -> pa.RecordBatch:
+def one_line(error: BaseException) -> str:
+    """What an error says, as a quarantine row can hold it."""
+    message = " ".join(str(error).split())[:500] or type(error).__name__
+    return message.encode(errors="replace").decode()  # a lone surrogate fits in no file
+
+
+def _isolated(step: Step, batch: pa.RecordBatch, bad: list[Quarantined], call: Call) -> pa.RecordBatch:
     if batch.num_rows == 0:
         return batch
     try:
@@ -97,9 +101,7 @@ def _isolated(
         raise
     except Exception as error:
         if batch.num_rows == 1:
-            message = " ".join(str(error).split())[:500] or type(error).__name__
-            message = message.encode(errors="replace").decode()  # a lone surrogate fits in no file
-            bad.append(quarantine_row(batch, step.name, type(error).__name__, message))
+            bad.append(quarantine_row(batch, step.name, type(error).__name__, one_line(error)))
             return batch.slice(0, 0)
         middle = batch.num_rows // 2
         halves = [_isolated(step, half, bad, call) for half in (batch.slice(0, middle), batch.slice(middle))]

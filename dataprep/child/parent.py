@@ -31,7 +31,7 @@ from typing import Any, Self, TypeVar
 
 from dataprep.child.inside import COUNT, FRAME, frame
 
-START_SECONDS = 120.0
+START_SECONDS = 9.0  # to load libraries; the wait is ten times as long and half a minute
 ATTEMPTS_ALONE = 2
 MESSAGE_BYTES = 4000
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"}
@@ -87,11 +87,12 @@ class Child:
             self.close()
             self._start()
         self._messages.truncate(0)
-        self._expect("", seconds)
         answers: list[Answer | Ended] = []
         try:
+            self._expect("", seconds)
             self._send(requests)
             for _ in requests:
+                self._expect("", seconds)
                 values, data = self._answer()
                 if "ended" in values:
                     answers.append(Ended(values["ended"], values["error"], self._doing))
@@ -149,7 +150,8 @@ class Child:
             raise RuntimeError(f"the {self.called} does not start: {self._at()}it {self._end()}") from None
         except TimeoutError:
             self.close()
-            raise RuntimeError(f"the {self.called} does not start: {self._at()}nothing happens") from None
+            waited = f"{self._at()}no answer for {self._patience:g} s"
+            raise RuntimeError(f"the {self.called} does not start: {waited}") from None
         except BaseException:
             self.close()
             raise
@@ -158,7 +160,7 @@ class Child:
         return f"at {self._doing}, " if self._doing else ""
 
     def _expect(self, doing: str, seconds: float) -> None:
-        self._doing, self._seconds = doing, seconds
+        self._doing, self._seconds, self._patience = doing, seconds, seconds * 10 + 30
 
     def _send(self, requests: Sequence[Request]) -> None:
         assert self.process
@@ -188,7 +190,7 @@ class Child:
         data = bytearray(size)
         left = memoryview(data)
         while left:
-            if not poll.poll((self._seconds * 10 + 30) * 1000):
+            if not poll.poll(self._patience * 1000):
                 raise TimeoutError
             got = os.readv(handle, [left])
             if not got:

@@ -21,12 +21,17 @@ from dataprep.child.inside import Inside, cpu_limit
 from dataprep.clean.catalogue import make_step
 from dataprep.document import BatchBuilder
 from dataprep.parts import QUARANTINE_SCHEMA
-from dataprep.steps import Step, isolate_raising
+from dataprep.steps import Call, Step, isolate_raising, one_line
 from dataprep.text.view import forget_text
 
 SECONDS_PER_BYTE = 5e-6  # 0.2 MB/s: what Gopher's and FineWeb's signals together take in plain Python
 WARM_UP_SECONDS = 60.0
-WARM_UP_TEXT = "The first line of 2 lines.\nThe second “line” is not ASCII.\n"
+# something of what makes steps take another road: kernels are compiled where they are first called
+WARM_UP_TEXT = (
+    "The first line of 6 lines… {is} ASCII, nearly.\n- “日本語” Straße 😀 lorem ipsum\n\n"
+    "The same line.\nThe same line.\n"
+    "Write to someone@example.org or +49 30 901820, see https://example.org/a?b=1 and 192.0.2.1, 2001:db8::1.\n"
+)
 
 
 def main() -> None:
@@ -43,29 +48,26 @@ def main() -> None:
             return step(batch)
 
     for _, data in child.requests():
-        batch = pa.ipc.open_stream(data).read_next_batch()
-        try:
-            result, bad = isolate_raising(steps, batch, call)
-            new = _new_columns(batch, result)
-            values = {
-                "columns": result.schema.names,
-                "bad": [{name: getattr(row, name) for name in QUARANTINE_SCHEMA.names} for row in bad],
-            }
-            child.answer(values, encode(new))
-        except Exception as error:
-            if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno == errno.ENOMEM):
-                memory = settings["memory"]
-                child.answer({"ended": "memory_limit", "error": f"more than {memory} bytes of address space"})
-            else:
-                says = str(error) if isinstance(error, RuntimeError) else f"step {child.doing}: {_named(error)}"
-                child.answer({"raised": says, "trace": traceback.format_exc()})
-        except BaseException as error:
-            child.answer({"ended": type(error).__name__, "error": _named(error)})
+        answer, new = _answer(child, steps, call, data)
+        child.answer(answer, new)
         forget_text()
 
 
-def _named(error: BaseException) -> str:
-    return f"{type(error).__name__}: {' '.join(str(error).split())[:500]}"
+def _answer(child: Inside, steps: list[Step], call: Call, data: bytes) -> tuple[dict[str, Any], Any]:
+    batch = pa.ipc.open_stream(data).read_next_batch()
+    try:
+        result, bad = isolate_raising(steps, batch, call)
+        rows = [{name: getattr(row, name) for name in QUARANTINE_SCHEMA.names} for row in bad]
+        return {"columns": result.schema.names, "bad": rows}, encode(_new_columns(batch, result))
+    except Exception as error:
+        if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno == errno.ENOMEM):
+            memory = child.settings["memory"]
+            return {"ended": "memory_limit", "error": f"more than {memory} bytes of address space"}, b""
+        named = f"step {child.doing}: {type(error).__name__}: {one_line(error)}"
+        raised = str(error) if isinstance(error, RuntimeError) else named
+        return {"raised": raised, "trace": traceback.format_exc()}, b""
+    except BaseException as error:
+        return {"ended": type(error).__name__, "error": one_line(error)}, b""
 
 
 def encode(batch: pa.RecordBatch) -> pa.Buffer:
@@ -84,7 +86,9 @@ def _warm_up(child: Inside, steps: list[Step]) -> None:
         child.report(step.name, WARM_UP_SECONDS)
         return step(batch)
 
-    isolate_raising(steps, builder.finish(), call)
+    # the road that every batch comes: read-only buffers are another type to numba
+    batch = pa.ipc.open_stream(encode(builder.finish()).to_pybytes()).read_next_batch()
+    isolate_raising(steps, batch, call)
     forget_text()
 
 
