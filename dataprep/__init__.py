@@ -7,16 +7,17 @@ In the order the data flows, each usable alone:
 - `parts`      Parquet parts and quarantine rows
 - `tally`      counts that must add up
 - `settings`   the base of every settings model
+- `child/`     child processes with limits, for code that may misbehave
 - `crawl/`     sites → WARC files, politely
 - `sources/`   WARC, WET, JSON Lines, Parquet and text files → pages and texts
 - `html/`      pages → main text, in a child process with limits
 - `text/`      kernels over a batch's UTF-8: words, lines, repetition
-- `steps`      the step protocol, and the isolation of documents that break one
+- `steps`      the step protocol, and the isolation of documents that make one raise
 - `models`     fastText models by name or path
 - `signals/`   measurements as columns
 - `edits/`     changes of the text
 - `rules`      signals → reasons; `rulesets/` holds published ones as data
-- `clean/`     which steps and rules a recipe means
+- `clean/`     which steps and rules a recipe means; runs the steps in a child process with limits
 - `dedup/`     exact and MinHash duplicates, components, verdicts
 - `tokens/`    tokenizer training and encoding
 - `shards/`    Arrow token shards and their manifest

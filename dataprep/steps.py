@@ -7,7 +7,8 @@ signals add columns named ``family.signal`` and change nothing else; editors cha
 what they did. A step returns the rows it was given, in their order.
 """
 
-from collections.abc import Mapping, Sequence
+import operator
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
 import pyarrow as pa
@@ -43,6 +44,9 @@ class Step(Settings):
         return {}
 
 
+Call = Callable[[Step, pa.RecordBatch], pa.RecordBatch]
+
+
 def with_columns(batch: pa.RecordBatch, columns: pa.Schema, values: Mapping[str, Any]) -> pa.RecordBatch:
     """``batch`` with ``columns`` added in their order; a column it already has is replaced in its place."""
     for field in columns:
@@ -58,40 +62,66 @@ def apply_steps(steps: Sequence[Step], batch: pa.RecordBatch) -> tuple[pa.Record
     Returns the surviving rows in their order. A batch of n rows with one bad row costs about 2 log2(n) further calls.
     What is the machine's fault (``OSError``, ``MemoryError``, ``ImportError``) is raised as it is; a step that fails
     for each of ``BROKEN_STEP_ROWS`` or more documents raises ``RuntimeError``: neither says anything about a document.
+    A step that never returns or takes the process with it is stopped by `dataprep.clean.sandbox`, not here.
     """
+    result, bad = isolate_raising(steps, batch)
+    check_not_broken(steps, result.num_rows, bad)
+    return result, bad
+
+
+def isolate_raising(
+    steps: Sequence[Step],
+    batch: pa.RecordBatch,
+    call: Call = operator.call,
+) -> tuple[pa.RecordBatch, list[Quarantined]]:
+    """``apply_steps`` to a piece of a batch, which does not show whether a step is broken; ``call`` calls a step."""
     bad: list[Quarantined] = []
     for step in steps:
-        before, known = batch.num_rows, len(bad)
-        batch = _isolated(step, batch, bad)
-        if before >= BROKEN_STEP_ROWS and batch.num_rows == 0:
-            raise RuntimeError(f"step {step.name} fails for all of {before} documents: {bad[known].error}")
+        batch = _isolated(step, batch, bad, call)
         if batch.num_rows == 0:
             # the columns of the remaining steps are missing, and nothing is left to carry them
             break
     return batch, bad
 
 
-def _isolated(step: Step, batch: pa.RecordBatch, bad: list[Quarantined]) -> pa.RecordBatch:
+def check_not_broken(steps: Sequence[Step], survivors: int, bad: Sequence[Quarantined]) -> None:
+    """Raise ``RuntimeError`` if the last of the steps that ran failed for all documents that came to it, and many."""
+    if survivors or not bad:
+        return
+    order = {step.name: position for position, step in enumerate(steps)}
+    last = max((row.step for row in bad), key=lambda name: order.get(name, -1))
+    failed = [row for row in bad if row.step == last]
+    if len(failed) >= BROKEN_STEP_ROWS:
+        raise RuntimeError(f"step {last} fails for all of {len(failed)} documents: {failed[0].error}")
+
+
+def quarantine_row(batch: pa.RecordBatch, step: str, reason: str, error: str) -> Quarantined:
+    """The row for the one document of ``batch``."""
+    row = batch.select(["source", "locator", "url"]).to_pylist()[0]
+    return Quarantined(row["source"], row["locator"], step, reason, error, row["url"])
+
+
+def one_line(error: BaseException) -> str:
+    """What an error says, as a quarantine row can hold it."""
+    message = " ".join(str(error).split())[:500] or type(error).__name__
+    return message.encode(errors="replace").decode()  # a lone surrogate fits in no file
+
+
+def _isolated(step: Step, batch: pa.RecordBatch, bad: list[Quarantined], call: Call) -> pa.RecordBatch:
     if batch.num_rows == 0:
         return batch
     try:
-        result = step(batch)
+        result = call(step, batch)
     except (OSError, MemoryError, ImportError):
         raise
     except Exception as error:
         if batch.num_rows == 1:
-            bad.append(_row(step, batch, error))
+            bad.append(quarantine_row(batch, step.name, type(error).__name__, one_line(error)))
             return batch.slice(0, 0)
         middle = batch.num_rows // 2
-        halves = [_isolated(step, batch.slice(0, middle), bad), _isolated(step, batch.slice(middle), bad)]
+        halves = [_isolated(step, half, bad, call) for half in (batch.slice(0, middle), batch.slice(middle))]
         whole = [half for half in halves if half.num_rows]
         return pa.concat_batches(whole) if whole else batch.slice(0, 0)
     if result.num_rows != batch.num_rows:
         raise RuntimeError(f"step {step.name} returned {result.num_rows} rows for {batch.num_rows}")
     return result
-
-
-def _row(step: Step, batch: pa.RecordBatch, error: Exception) -> Quarantined:
-    row = batch.select(["source", "locator", "url"]).to_pylist()[0]
-    message = " ".join(str(error).split())[:500] or type(error).__name__
-    return Quarantined(row["source"], row["locator"], step.name, type(error).__name__, message, row["url"])

@@ -3,7 +3,7 @@
 Rows also get ``text.characters``, so that deciding again (`dataprep.report.decide`) counts characters without the text.
 
 One split a part of the stage before: read, measure everything, then decide, write two parts. A document that makes a
-signal raise is quarantined with the signal's name.
+step raise, spin, grow or crash is quarantined with the step's name.
 """
 
 from dataclasses import dataclass
@@ -14,14 +14,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from dataprep import storage
+from dataprep.child.parent import borrowed
 from dataprep.clean.catalogue import STEPS, describe_step
+from dataprep.clean.sandbox import Sandbox
 from dataprep.clean.settings import CleanSettings
 from dataprep.document import CHARACTERS, SCHEMA
 from dataprep.parts import PartWriter, read_part
 from dataprep.rules import REJECTED_BY, decide, separate
-from dataprep.steps import Step, apply_steps
+from dataprep.steps import Step
 from dataprep.text.classes import UNICODE_VERSION
-from dataprep.text.view import forget_text
 from pipelines.batches import Split
 from pipelines.receipts import Receipt
 from pipelines.shuffle import Each
@@ -32,6 +33,7 @@ class CleanStage(Stage):
     name = "clean"
     title = "measure and decide"
     code = (
+        "dataprep.child",
         "dataprep.clean",
         "dataprep.edits",
         "dataprep.models",
@@ -53,6 +55,7 @@ class CleanStage(Stage):
             "steps": [_identity(step) for step in clean.resolved_steps()],
             "rules": [rule.model_dump(mode="json", exclude_none=True) for rule in clean.resolved_rules()],
             "unicode": UNICODE_VERSION,
+            "limits": {"document_seconds": clean.document_seconds, "memory": clean.memory},
         }
 
     def plan(self) -> list[Split]:
@@ -79,22 +82,17 @@ class CleanPart:
     settings: CleanSettings
 
     def __call__(self, split: Split, receipt: Receipt) -> None:
-        try:
-            self._clean(split.load()["path"], f"part-{split.name}.parquet", receipt)
-        finally:
-            forget_text()
-
-    def _clean(self, path: str, file: str, receipt: Receipt) -> None:
-        steps = self.settings.resolved_steps()
+        path, file = split.load()["path"], f"part-{split.name}.parquet"
         rules = self.settings.resolved_rules()
         schema = pa.schema([*SCHEMA, *self.settings.columns(), CHARACTERS, REJECTED_BY])
         with (
+            borrowed(Sandbox(self.settings)) as sandbox,
             PartWriter(storage.join(self.directory, "kept", file), schema) as kept,
             PartWriter(storage.join(self.directory, "removed", file), schema) as removed,
         ):
             for batch in read_part(path):
                 receipt.tally.take(batch.num_rows, pc.sum(pc.utf8_length(batch.column("text"))).as_py() or 0)
-                measured, quarantined = apply_steps(steps, batch)
+                measured, quarantined = sandbox.apply(batch)
                 for row in quarantined:
                     receipt.quarantine(row)
                 if measured.num_rows == 0:

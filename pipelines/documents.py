@@ -39,7 +39,7 @@ SHOWN_IGNORED = 50
 class DocumentsStage(Stage):
     name = "documents"
     title = "extract documents"
-    code = ("dataprep.sources", "dataprep.html", "pipelines.documents")
+    code = ("dataprep.child", "dataprep.sources", "dataprep.html", "pipelines.documents")
     libraries = ("resiliparse", "trafilatura", "fastwarc", "brotli", "zstandard")
     upstream = ("crawl",)
     phases = ("extract",)

@@ -22,7 +22,7 @@ import difflib
 from typing import Annotated, Any
 
 import pyarrow as pa
-from pydantic import BeforeValidator, PlainSerializer, ValidationError, model_validator
+from pydantic import BeforeValidator, Field, PlainSerializer, ValidationError, model_validator
 
 from dataprep.clean.catalogue import STEPS, dump_step, make_step, place
 from dataprep.rules import Reject, RuleSettings, Use, check_signals, resolve
@@ -39,11 +39,15 @@ class CleanSettings(Settings):
 
     Rules bring their steps, which run between ``steps`` and those ``after``, such as masking; without any, language,
     gopher_quality, gopher_repetition and fineweb are measured.
+    A step may use ``document_seconds`` of CPU time on a document, and a little more on a long one; ``memory`` is the
+    address space in bytes of the process that runs the steps. A document beyond a limit is quarantined.
     """
 
     steps: tuple[StepField, ...] = ()
     rules: tuple[RuleSettings, ...] = ()
     after: tuple[StepField, ...] = ()
+    document_seconds: float = Field(default=10.0, gt=0, le=600)
+    memory: int = Field(default=8 << 30, ge=2 << 30)
 
     @model_validator(mode="after")
     def _consistent(self) -> "CleanSettings":

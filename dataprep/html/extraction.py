@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable, Iterator
 
+from dataprep.child.parent import borrowed
 from dataprep.html.charset import decode
-from dataprep.html.sandbox import Failed, Sandbox, borrowed
+from dataprep.html.sandbox import Failed, Sandbox
 from dataprep.html.settings import ExtractSettings
 from dataprep.parts import Quarantined
 from dataprep.sources.items import Item, Page, Removed, Text, valid_text
@@ -16,7 +17,7 @@ Outcome = Text | Removed | Quarantined
 
 def extract(items: Iterable[Item], source: str, settings: ExtractSettings) -> Iterator[Outcome]:
     """One outcome for each item, in order. Texts of nothing but white space are removed as ``empty_text``."""
-    with borrowed(settings) as sandbox:
+    with borrowed(Sandbox(settings)) as sandbox:
         waiting: list[Item] = []
         size = 0
         for item in items:

@@ -1,64 +1,22 @@
-"""The child process: reads chunks of pages on standard input, answers page by page on standard output.
+"""The child process: pages in, texts out, one CPU-time limit a page. Started by ``dataprep.html.sandbox``."""
 
-Started by ``dataprep.html.sandbox`` as ``python -m dataprep.html.worker ENGINE SECONDS NESTING MEMORY``. It leaves when
-its input ends, which is what happens when its parent dies in any way.
+from typing import Any
 
-A chunk is a length (uint32, little-endian) and that many bytes of frames; a frame is two lengths, a JSON object and
-bytes. The kernel kills this process when one page has used its CPU seconds (ITIMER_PROF, default action of SIGPROF):
-nothing that runs inside an extractor, in whatever language, can hold that up.
-"""
-
-import json
-import logging
-import os
-import resource
-import signal
-import struct
-import sys
-from typing import IO, Any
-
+from dataprep.child.inside import Inside, cpu_limit
 from dataprep.html.charset import decode
 from dataprep.html.engines import Engine, load_engine
 from dataprep.html.nesting import too_deep
 from dataprep.sources.items import one_line, valid_text
 
-CHUNK = struct.Struct("<I")
-FRAME = struct.Struct("<II")
 
-
-def frame(values: dict[str, Any], data: bytes) -> bytes:
-    head = json.dumps(values).encode()
-    return FRAME.pack(len(head), len(data)) + head + data
-
-
-def main(engine_name: str, seconds: float, nesting: int, memory: int) -> None:
-    answers = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # what a library prints must not get among the answers
-    logging.disable(logging.CRITICAL)
-    engine = load_engine(engine_name)
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which then closes our input
-    answers.write(frame({"ready": True}, b""))
-    answers.flush()
-    requests = sys.stdin.buffer
-    while chunk := _read_chunk(requests):
-        position = 0
-        while position < len(chunk):
-            head, size = FRAME.unpack_from(chunk, position)
-            start = position + FRAME.size + head
-            values = json.loads(chunk[position + FRAME.size : start])
-            position = start + size
-            signal.setitimer(signal.ITIMER_PROF, seconds)
-            answer, text = _extract(engine, chunk[start:position], values["charset"], nesting, memory)
-            signal.setitimer(signal.ITIMER_PROF, 0)
-            answers.write(frame(answer, text))
-            answers.flush()
-
-
-def _read_chunk(requests: IO[bytes]) -> bytes:
-    head = requests.read(CHUNK.size)
-    return requests.read(CHUNK.unpack(head)[0]) if len(head) == CHUNK.size else b""
+def main() -> None:
+    child = Inside()
+    settings = child.settings
+    engine = load_engine(settings["engine"])
+    for values, page in child.requests():
+        with cpu_limit(settings["seconds"]):
+            answer, text = _extract(engine, page, values["charset"], settings["nesting"], settings["memory"])
+        child.answer(answer, text)
 
 
 def _extract(
@@ -76,7 +34,7 @@ def _extract(
         answer = {"charset": decoded.charset, "how": decoded.how, "replaced": decoded.replaced, "title": title[:500]}
         return answer, valid_text(text).encode()
     except MemoryError:
-        return {"reason": "memory_limit", "error": f"more than {memory} bytes of address space"}, b""
+        return {"ended": "memory_limit", "error": f"more than {memory} bytes of address space"}, b""
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # an extension's panic is no Exception
@@ -84,4 +42,4 @@ def _extract(
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], float(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4]))
+    main()

@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Any
 
 import apache_beam as beam
-import pyarrow as pa
 import pytest
 
 from dataprep import storage
@@ -119,29 +118,29 @@ def test_only_what_the_stage_depends_on_changes_its_settings(tmp_path: Path) -> 
     other_threshold = recipe(rules=[*RULES[:2], {"use": "gopher_quality", "change": {"short_doc": 20}}])
     assert stage.settings() == CleanStage(recipe().model_copy(update={"seed": 7}), str(tmp_path)).settings()
     assert stage.settings() != CleanStage(other_threshold, str(tmp_path)).settings()
+    assert stage.settings() != CleanStage(recipe(document_seconds=1), str(tmp_path)).settings()
     assert stage.settings()["steps"][0]["model"] == model_fingerprint("lid.176")
 
 
-def test_a_document_that_makes_a_signal_raise_is_quarantined_and_the_others_are_not(tmp_path: Path) -> None:
-    class Fragile:
-        name = "fragile"
-        columns = pa.schema([("fragile.length", pa.int32())])
-
-        def __call__(self, batch: pa.RecordBatch) -> pa.RecordBatch:
-            texts = batch.column("text").to_pylist()
-            if "" in texts:
-                raise ValueError("no text")
-            return batch.append_column("fragile.length", pa.array(map(len, texts), pa.int32()))
-
-    class WithFragile(CleanSettings):
-        def resolved_steps(self) -> list[Any]:
-            return [Fragile()]
-
-    write_documents(tmp_path, [TEXTS])
+def test_a_document_that_makes_a_step_raise_spin_or_crash_is_quarantined_and_the_others_are_not(tmp_path: Path) -> None:
+    texts = ["RAISE", *TEXTS, "SPIN", "ABORT", "last"]
+    write_documents(tmp_path, [texts])
     (part,) = storage.list_files(str(tmp_path / "documents" / "kept"))
     receipt = Receipt(str(tmp_path / "clean"), "clean", 0, part.size)
     split = Split.of(0, part.size, {"path": part.path})
-    CleanPart(str(tmp_path / "clean"), WithFragile())(split, receipt)
+    settings = CleanSettings(steps=({"tests.dataprep.clean.hostile:Hostile": {}}, "fineweb"), document_seconds=0.3)
+    CleanPart(str(tmp_path / "clean"), settings)(split, receipt)
     receipt.commit(None)
-    assert receipt.tally == Tally(5, sum(map(len, TEXTS)), 4, sum(map(len, TEXTS)), {}, {"ValueError": 1})
-    assert [row["step"] for row in rows(tmp_path / "clean" / "quarantine")] == ["fragile"]
+    kept = rows(tmp_path / "clean" / "kept")
+    assert [row["text"] for row in kept] == [*TEXTS, "last"]
+    assert [row["hostile.length"] for row in kept] == [len(row["text"]) for row in kept]
+    assert None not in [row["fineweb.lines"] for row in kept]
+    characters = sum(map(len, [*TEXTS, "last"]))
+    taken = sum(map(len, texts))
+    bad = {"ValueError": 1, "time_limit": 1, "crash": 1}
+    assert receipt.tally == Tally(9, taken, 6, characters, {}, bad)
+    assert [(row["step"], row["reason"], row["locator"]) for row in rows(tmp_path / "clean" / "quarantine")] == [
+        ("hostile", "ValueError", "file-0:0"),
+        ("hostile", "time_limit", "file-0:6"),
+        ("hostile", "crash", "file-0:7"),
+    ]

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from dataprep.html.sandbox import Extracted, Failed, Sandbox, borrowed
+from dataprep.child.parent import borrowed
+from dataprep.html.sandbox import Extracted, Failed, Sandbox
 from dataprep.html.settings import ExtractSettings
 
 ENGINE = "tests.dataprep.html.engines:hostile"
@@ -108,7 +109,7 @@ def test_sandboxes_work_in_threads():
     found = {}
 
     def work(name):
-        with borrowed(ExtractSettings()) as sandbox:
+        with borrowed(Sandbox(ExtractSettings())) as sandbox:
             found[name] = sandbox.extract([(f"<p>thread {name} says hello to you</p>".encode(), None)] * 20)
 
     threads = [threading.Thread(target=work, args=(name,)) for name in "ab"]
