@@ -47,6 +47,7 @@ class Sandbox(Child):
                 "seconds": limits.page_seconds,
                 "nesting": limits.page_nesting,
                 "memory": limits.page_memory,
+                "page_bytes": limits.page_bytes,  # kept here; a child is borrowed by all of its settings
             },
             called="extracting process",
             memory_field="extract.page_memory",

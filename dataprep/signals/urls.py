@@ -35,7 +35,7 @@ import pyarrow.compute as pc
 import tldextract
 from numba import njit
 from pydantic import field_validator, model_validator
-from pydantic_core.core_schema import ValidationInfo
+from pydantic import ValidationInfo
 
 from dataprep.signals.wordlists import Bools, contains, entries, extend_back, fingerprint, hashes, isin, list_files
 from dataprep.steps import Step, with_columns

@@ -139,9 +139,9 @@ def test_a_directory_that_exists_is_never_overwritten(tmp_path: Path) -> None:
 
 
 def test_every_setting_is_on_the_page() -> None:
-    page = (Path(__file__).parents[3] / "docs" / "cleaning.md").read_text(encoding="utf-8")
+    page = (Path(__file__).parents[3] / "docs" / "classifiers.md").read_text(encoding="utf-8")
     for name in TrainSettings.model_fields:
-        assert f"`{name}`" in page, f"docs/cleaning.md does not say what {name} is"
+        assert f"`{name}`" in page, f"docs/classifiers.md does not say what {name} is"
 
 
 def test_a_binding_that_can_only_predict_is_named(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from dataprep.signals.base import with_columns
+from dataprep.steps import with_columns
 from dataprep.steps import Step
 
 calls = []
