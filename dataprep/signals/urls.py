@@ -34,8 +34,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import tldextract
 from numba import njit
-from pydantic import field_validator, model_validator
-from pydantic import ValidationInfo
+from pydantic import ValidationInfo, field_validator, model_validator
 
 from dataprep.signals.wordlists import Bools, contains, entries, extend_back, fingerprint, hashes, isin, list_files
 from dataprep.steps import Step, with_columns

@@ -11,8 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from dataprep.steps import with_columns
-from dataprep.steps import Step
+from dataprep.steps import Step, with_columns
 
 calls = []
 
