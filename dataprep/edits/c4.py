@@ -174,15 +174,21 @@ def _count_words(values: Bytes, start: int, end: int, table: Bytes) -> tuple[int
     count = longest = length = 0
     i = start
     while i < end:
-        code, size = decode(values, i, end)
-        if table[code] & SPACE:
+        byte = values[i]
+        if byte < 0x80:
+            kind = table[byte]
+            i += 1
+        else:
+            code, size = decode(values, i, end)
+            kind = table[code]
+            i += size
+        if kind & SPACE:
+            count += length > 0
+            longest = max(longest, length)
             length = 0
         else:
-            count += length == 0
             length += 1
-            longest = max(longest, length)
-        i += size
-    return count, longest
+    return count + (length > 0), max(longest, length)
 
 
 @njit(nogil=True, cache=True)
@@ -237,9 +243,9 @@ def _keep_lines(
             while i < end:
                 if values[i] == OPEN:
                     size = _citation(values, i, end, table)
+                    citations += size > 0
+                    i += size
                     if size > 0:
-                        citations += 1
-                        i += size
                         continue
                 kept[stop] = values[i]
                 stop += 1
@@ -253,18 +259,20 @@ def _keep_lines(
                 counts[FEW_WORDS, d] += 1
                 continue
             has_lorem = has_javascript = has_curly = has_policy = False
-            for i in range(out, stop):
+            for i in range(out, stop - 1):
                 byte = kept[i] | 0x20  # of the characters looked for, { is its own
+                second = kept[i + 1] | 0x20
                 if byte == 0x6C:
-                    has_lorem |= _spells(kept, i, stop, lorem)
+                    has_lorem |= second == 0x6F and _spells(kept, i, stop, lorem)
                 elif byte == 0x6A:
-                    has_javascript |= _spells(kept, i, stop, javascript)
+                    has_javascript |= second == 0x61 and _spells(kept, i, stop, javascript)
                 elif byte == CURLY:
                     has_curly |= kept[i] == CURLY
                 elif byte in (0x74, 0x70, 0x63, 0x75):  # t p c u
                     for p in range(len(phrases)):
-                        if phrases[p, 0] == byte:
+                        if phrases[p, 0] == byte and phrases[p, 1] == second:
                             has_policy |= _spells(kept, i, stop, phrases[p])
+            has_curly |= stop > out and kept[stop - 1] == CURLY
             if has_lorem:
                 if counts[STOPPED, d] == 0:
                     counts[STOPPED, d] = 1

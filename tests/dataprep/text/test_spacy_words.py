@@ -163,7 +163,7 @@ def test_the_library_alone_joins_across_white_space() -> None:
 def test_words_do_not_depend_on_batches_or_on_what_the_cache_holds(monkeypatch: pytest.MonkeyPatch) -> None:
     values = [f"Item-{i}, it's {i}km (see #{i}). Don't {'x' * (i % 7)}{i}!" for i in range(3000)]
     whole = words_of(column(*values))
-    cache = chunks.ChunkCache(RULES.arrays)
+    cache = chunks.ChunkCache(RULES)
     monkeypatch.setattr(chunks, "CACHE_CHUNKS", 500)
     parts = []
     for i in range(0, 3000, 700):
@@ -172,7 +172,7 @@ def test_words_do_not_depend_on_batches_or_on_what_the_cache_holds(monkeypatch: 
     assert [document for part in parts for document in part] == whole
     many = column(" ".join(f"{i}-{i}" for i in range(200_000)))
     assert words_of(many, cache.segment(many))[0][:3] == library("0-0")
-    assert len(cache.keys) > 1 << 16
+    assert len(cache.slots) > 1 << 16
 
 
 def test_hostile_chunks_take_linear_time_and_keep_every_byte() -> None:
