@@ -152,6 +152,25 @@ def documents() -> Iterator[tuple[str, str]]:
         yield f"{newlines} newlines", ("\n" * newlines).join([prose(28) + " so.", prose(26, 30) + " so."])
     yield "khmer ends", lines(*(f"{prose(12, i)} នេះ។" for i in range(3)), *(f"{prose(12, i)} នេះ៖" for i in range(5)))
 
+    yield from hostile(3000)
+
+
+def hostile(size: int) -> Iterator[tuple[str, str]]:
+    """What no one writes and every crawl finds, of about ``size`` characters each."""
+    yield "combining marks alone", "\u0301\u0323" * (size // 2)
+    yield "combining marks on a letter", ("e" + "\u0301" * 40 + " ") * (size // 42)
+    yield "NUL bytes", "the of\x00and \x00\x00 be " * (size // 18)
+    yield "replacement characters", "\ufffd" * (size // 2) + " the of " + "\ufffd " * (size // 2)
+    yield "right to left", "وفي هذا اليوم، كتب الرجل \u202bكتابا\u202c جديدا. " * (size // 46)
+    yield "emoji sequences", "👩‍👩‍👧‍👦 🏳️‍🌈👍🏽 the 🇩🇪🇫🇷 of " * (size // 30)
+    yield "many lines", "\n".join(str(i) for i in range(size // 5))
+    yield "many empty lines", "the\n" + "\n" * size + "of"
+    yield "one long word", "w" * size + " the of"
+    yield "one long line of symbols", "):.;'" * (size // 5)
+    yield "spaces of all kinds", "the \u2003\xa0\u3000\t\x1f\x85 of " * (size // 15)
+    yield "joiners and directions", "\u200b\u200d\u2060\ufeff\u202e" * (size // 5)
+    yield "beyond the basic plane", "𝐭𝐡𝐞 𠀀𠀁 𐍈 \U0010ffff " * (size // 12)
+
 
 def main(python: str) -> None:
     named = list(documents())
