@@ -58,9 +58,10 @@ class ChunkCache:
         self.special[(rules.special_keys * _MIX) >> _SPECIAL_SHIFT] = True
         self.scratch = scratch()
         self.lock = threading.Lock()
-        self._clear()
+        self.clear()
 
-    def _clear(self) -> None:
+    def clear(self) -> None:
+        """Forget every chunk."""
         self.slots = np.zeros((1 << 16, 2), np.int64)  # a key and its place in one line of the processor's cache
         self.pool = np.zeros(1 << 18, np.int32)
         self.counts = np.array([0, 1], np.int64)  # chunks; used of the pool, whose place 0 would mean an empty slot
@@ -69,7 +70,7 @@ class ChunkCache:
         """The words of every document."""
         with self.lock:  # kernels release the GIL and write to the cache
             if self.counts[0] > CACHE_CHUNKS:
-                self._clear()
+                self.clear()
             room = int(text.offsets[-1] - text.offsets[0]) // 5 + 64
             offsets = np.zeros(text.documents + 1, np.int64)
             columns: list[Any] = [np.empty(room, kind) for kind in (np.int64, np.int32, np.int32, np.uint64, np.uint8)]
@@ -95,11 +96,11 @@ class ChunkCache:
 
 def segment_spacy(text: Utf8) -> Words:
     """The words of every document by the definition ``spacy-en``."""
-    return _spacy_cache().segment(text)
+    return spacy_cache().segment(text)
 
 
 @cache
-def _spacy_cache() -> ChunkCache:
+def spacy_cache() -> ChunkCache:
     return ChunkCache(load_rules())
 
 
@@ -239,7 +240,7 @@ def _fill(
                     continue
                 stop = i
                 key = np.uint64(0)
-                while stop < end and table[values[stop]] & PLAIN_LETTER:
+                while stop < end and stop < i + CHUNK_BYTES and table[values[stop]] & PLAIN_LETTER:
                     key = key * BASE + (np.uint64(values[stop]) + ONE)
                     stop += 1
                 plain = i < stop < i + CHUNK_BYTES - 1 and not _may_be_special(special, key)
