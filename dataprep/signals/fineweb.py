@@ -12,7 +12,7 @@ fineweb.list_ratio         newlines per word, every symbol run counted as a word
 =========================  =============================================================================================
 """
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import pyarrow as pa
@@ -24,7 +24,7 @@ from dataprep.text.classes import TERMINAL, classes
 from dataprep.text.repeats import duplicate_spans
 from dataprep.text.spans import Spans, skip_spaces
 from dataprep.text.utf8 import Bytes, Longs, count_code_points, decode, last_character
-from dataprep.text.view import WordsName, text_of
+from dataprep.text.view import WordsName, libraries_of, text_of
 
 SHORT_LINE = 30  # code points, arXiv 2406.17557 section 3.6
 
@@ -49,6 +49,9 @@ class FineWeb(Step):
     @property
     def columns(self) -> pa.Schema:
         return COLUMNS
+
+    def depends_on(self) -> dict[str, Any]:
+        return {"libraries": libraries_of(self.words)}
 
     def __call__(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         text = text_of(batch)

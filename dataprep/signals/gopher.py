@@ -15,7 +15,7 @@ gopher.stop_words           how many different of: the be to of and that have wi
 ==========================  ============================================================================================
 """
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import pyarrow as pa
@@ -26,7 +26,7 @@ from dataprep.steps import Step, with_columns
 from dataprep.text.classes import classes
 from dataprep.text.spans import drop_spaces, skip_spaces
 from dataprep.text.utf8 import Bytes, Hashes, Ints, Longs, Utf8
-from dataprep.text.view import WordsName, text_of
+from dataprep.text.view import WordsName, libraries_of, text_of
 from dataprep.text.words import HAS_ALPHA, HAS_CONTENT, IN_DENOMINATOR, segment
 
 STOP_WORDS = ("the", "be", "to", "of", "and", "that", "have", "with")
@@ -57,6 +57,9 @@ class GopherQuality(Step):
     @property
     def columns(self) -> pa.Schema:
         return COLUMNS
+
+    def depends_on(self) -> dict[str, Any]:
+        return {"libraries": libraries_of(self.words)}
 
     def __call__(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         text = text_of(batch)

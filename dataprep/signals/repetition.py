@@ -15,7 +15,7 @@ repetition.dup_N_gram           N 5 to 10: code points in n-grams seen before, n
 ==============================  ======================================================================================
 """
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import pyarrow as pa
@@ -23,7 +23,7 @@ import pyarrow as pa
 from dataprep.signals.base import ratio
 from dataprep.steps import Step, with_columns
 from dataprep.text.repeats import duplicate_spans, repeated_ngrams, top_ngrams
-from dataprep.text.view import WordsName, text_of
+from dataprep.text.view import WordsName, libraries_of, text_of
 
 TOP = (2, 3, 4)
 REPEATED = (5, 6, 7, 8, 9, 10)
@@ -50,6 +50,9 @@ class GopherRepetition(Step):
     @property
     def columns(self) -> pa.Schema:
         return COLUMNS
+
+    def depends_on(self) -> dict[str, Any]:
+        return {"libraries": libraries_of(self.words)}
 
     def __call__(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         text = text_of(batch)

@@ -7,6 +7,7 @@ each thread remembers the view of the last text column it saw, so they share wor
 import threading
 from collections.abc import Callable
 from functools import cached_property
+from importlib.metadata import version
 from typing import Literal
 
 import numpy as np
@@ -23,6 +24,11 @@ WORDS: dict[WordsName, Callable[[Utf8], Words]] = {
     "spacy-en": chunks.segment_spacy,
     "white-space": whitespace.chunks,
 }
+
+
+def libraries_of(definition: WordsName) -> dict[str, str]:
+    """The libraries, with their versions, that decide what a word is by ``definition``."""
+    return {"spacy": version("spacy")} if definition == "spacy-en" else {}
 
 
 class Text:

@@ -1,5 +1,6 @@
 """The stage clean on a real Beam runner: counts add up, reruns give the same bytes, both sides are measured."""
 
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -119,6 +120,8 @@ def test_only_what_the_stage_depends_on_changes_its_settings(tmp_path: Path) -> 
     assert stage.settings() == CleanStage(recipe().model_copy(update={"seed": 7}), str(tmp_path)).settings()
     assert stage.settings() != CleanStage(other_threshold, str(tmp_path)).settings()
     assert stage.settings() != CleanStage(recipe(document_seconds=1), str(tmp_path)).settings()
+    exact = recipe(rules=[{"use": "gopher@datatrove-0.10"}])
+    assert CleanStage(exact, str(tmp_path)).settings()["steps"][0]["libraries"] == {"spacy": version("spacy")}
     assert stage.settings()["steps"][0]["model"] == model_fingerprint("lid.176")
 
 
