@@ -41,18 +41,6 @@ def document_id(source: str, locator: str) -> bytes:
     return xxhash.xxh3_128_digest(f"{source}\0{locator}".encode("utf-8", "surrogatepass"))
 
 
-def check_batch(batch: pa.RecordBatch) -> None:
-    """Raise ``ValueError`` naming the column when ``batch`` lacks a document column or has it with another type."""
-    for wanted in SCHEMA:
-        index = batch.schema.get_field_index(wanted.name)
-        if index < 0:
-            raise ValueError(f"document batch lacks the column {wanted.name!r}; it has {batch.schema.names}")
-        if batch.schema.field(index).type != wanted.type:
-            raise ValueError(
-                f"document batch column {wanted.name!r} is {batch.schema.field(index).type}, expected {wanted.type}"
-            )
-
-
 @dataclass
 class BatchBuilder:
     """Collects documents of one source row by row where a reader has nothing better than rows.

@@ -19,6 +19,7 @@ from dataprep import storage
 
 LANGUAGES_176 = "lid.176"
 LABEL_PREFIX = "__label__"
+END_OF_LINE = "</s>"
 SCORE_DECIMALS = 4  # a score's last bits differ between processors; rounded, decisions on another one rarely do
 MAGIC = (793_712_314).to_bytes(4, "little")  # how every file that fastText saves begins
 LABELS_AT = 72  # magic and version, twelve int32 and a double of settings, the numbers of entries and of words
@@ -84,3 +85,8 @@ def load_model(model: str) -> Any:
         return fasttext.load_model(path)
     except ValueError as error:
         raise ValueError(f"model {path} cannot be loaded: {error}") from None
+
+
+def without_own_words(line: str) -> str:
+    """``line`` without what fastText takes for its own: a page must not name its label, or end what is read of it."""
+    return line.replace(LABEL_PREFIX, " ").replace(END_OF_LINE, " ")

@@ -23,7 +23,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import yaml
-from pydantic import ConfigDict, Discriminator, Field, Tag, model_validator
+from pydantic import ConfigDict, Discriminator, Field, Tag, ValidationError, model_validator
 
 from dataprep.settings import Settings
 from dataprep.tally import Tally
@@ -31,7 +31,10 @@ from dataprep.tally import Tally
 REJECTED_BY = pa.field("rejected_by", pa.string())
 LANGUAGE = "language.label"
 
-Value = bool | int | float | str
+Number = Annotated[float, Field(allow_inf_nan=False, strict=True)]
+Value = bool | int | Number | str
+Values = Annotated[tuple[Value, ...], Field(min_length=1)]
+Languages = Annotated[tuple[str, ...], Field(min_length=1)]
 StepEntry = str | dict[str, dict[str, Any]]
 RuleName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]*$", max_length=64)]
 
@@ -50,14 +53,14 @@ class Reject(Settings):
 
     reject: RuleName
     when: str
-    below: float | None = None
-    above: float | None = None
-    at_most: float | None = None
-    at_least: float | None = None
+    below: Number | None = None
+    above: Number | None = None
+    at_most: Number | None = None
+    at_least: Number | None = None
     equals: Value | None = None
-    one_of: tuple[Value, ...] | None = None
-    none_of: tuple[Value, ...] | None = None
-    languages: tuple[str, ...] | None = None
+    one_of: Values | None = None
+    none_of: Values | None = None
+    languages: Languages | None = None
 
     @model_validator(mode="after")
     def _one_comparison(self) -> "Reject":
@@ -112,8 +115,8 @@ class Use(Settings):
 
     use: str
     without: tuple[str, ...] = ()
-    change: dict[str, float] = Field(default_factory=dict)
-    languages: tuple[str, ...] | None = None
+    change: dict[str, Any] = Field(default_factory=dict)
+    languages: Languages | None = None
     parameters: dict[str, dict[str, Any]] = Field(default_factory=dict, alias="with")
     prefix: RuleName | None = Field(default=None, alias="as")
 
@@ -124,6 +127,9 @@ class Use(Settings):
         for name in (*self.without, *self.change):
             if name not in known:
                 raise ValueError(f"rule set {self.use!r} has no rule {name!r}; allowed: {', '.join(known)}")
+        for rule in rule_set.rules:
+            if rule.reject in self.change:
+                _changed(rule, self.change[rule.reject])
         steps = [step_name(entry) for entry in rule_set.steps]
         for name in self.parameters:
             if name not in steps:
@@ -145,13 +151,22 @@ class Use(Settings):
         for rule in load_rule_set(self.use).rules:
             if rule.reject in self.without:
                 continue
-            update: dict[str, Any] = {"reject": f"{prefix}.{rule.reject}"}
             if rule.reject in self.change:
-                update[rule.comparison] = self.change[rule.reject]
+                rule = _changed(rule, self.change[rule.reject])
+            update: dict[str, Any] = {"reject": f"{prefix}.{rule.reject}"}
             if self.languages is not None:
                 update["languages"] = self.languages
             found.append(rule.model_copy(update=update))
         return tuple(found)
+
+
+def _changed(rule: Reject, value: Any) -> Reject:
+    """``rule`` with another value. Raises ``ValueError``."""
+    try:
+        return Reject.model_validate(rule.model_dump(exclude_none=True) | {rule.comparison: value})
+    except ValidationError as error:
+        message = error.errors(include_url=False)[0]["msg"].removeprefix("Value error, ")
+        raise ValueError(f"change of {rule.reject} to {value!r}: {message[0].lower()}{message[1:]}") from None
 
 
 def _kind(value: Any) -> str:

@@ -6,7 +6,7 @@ gopher      gopher.*      the quality measurements of MassiveText (Gopher)
 repetition  repetition.*  the repetition measurements of MassiveText (Gopher)
 fineweb     fineweb.*     the line measurements of FineWeb
 urls        url.*         lists of domains, URLs and words in URLs (RefinedWeb, FineWeb)
-toxicity    toxicity.*    lists of words for each language (C4), and a model's score
+toxicity    toxicity.*    lists of words for each language (C4)
 wordlists   what both have in common: list files, and long lists as sorted hashes
 decontamination  decontamination.*  which items of evaluation sets stand in a document
 contamination    what is looked for of evaluation sets

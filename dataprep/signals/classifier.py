@@ -6,8 +6,7 @@ supervised fastText model is used by giving its path and label.
 
 Decisions:
 - fastText reads one line a document. ``as_lines`` makes it, here and in training, so the two cannot differ.
-- Words that fastText would take for its own, the label prefix and the end of a line, are spaces: otherwise a page
-  could name its label in training, or hide what follows.
+- Words that fastText would take for its own, the label prefix and the end of a line, are spaces (`dataprep.models`).
 - Rounded as `dataprep.signals.language` does, and at most 1. A document without words scores 0, for it is like nothing.
 """
 
@@ -17,11 +16,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import ConfigDict, Field, model_validator
 
-from dataprep.models import LABEL_PREFIX, SCORE_DECIMALS, load_model, model_fingerprint, model_labels
+from dataprep.models import LABEL_PREFIX, SCORE_DECIMALS, load_model, model_fingerprint, model_labels, without_own_words
 from dataprep.steps import Step, with_columns
 
 POSITIVE = "positive"
-END_OF_LINE = "</s>"
 ALL = -1
 
 FirstCharacters = Annotated[int, Field(ge=1)] | None
@@ -74,12 +72,7 @@ def as_lines(texts: pa.Array, first_characters: int | None, lower_case: bool) ->
         texts = pc.utf8_slice_codeunits(texts, 0, first_characters)
     if lower_case:
         texts = pc.utf8_lower(texts)
-    lines = [" ".join(text.splitlines()) for text in texts.to_pylist()]
-    return [_without_own_words(line) if LABEL_PREFIX in line or END_OF_LINE in line else line for line in lines]
-
-
-def _without_own_words(line: str) -> str:
-    return line.replace(LABEL_PREFIX, " ").replace(END_OF_LINE, " ")
+    return [without_own_words(" ".join(text.splitlines())) for text in texts.to_pylist()]
 
 
 def scores(model: Any, label: str, lines: list[str]) -> list[float]:

@@ -12,19 +12,19 @@ fineweb.list_ratio         newlines per word, every symbol run counted as a word
 =========================  =============================================================================================
 """
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import pyarrow as pa
 from numba import njit
 
-from dataprep.signals.base import ratio
-from dataprep.steps import Step, with_columns
+from dataprep.signals.base import OfWords, ratio
+from dataprep.steps import with_columns
 from dataprep.text.classes import TERMINAL, classes
 from dataprep.text.repeats import duplicate_spans
 from dataprep.text.spans import Spans, skip_spaces
 from dataprep.text.utf8 import Bytes, Longs, count_code_points, decode, last_character
-from dataprep.text.view import WordsName, libraries_of, text_of
+from dataprep.text.view import text_of
 
 SHORT_LINE = 30  # code points, arXiv 2406.17557 section 3.6
 
@@ -40,18 +40,11 @@ COLUMNS = pa.schema(
 )
 
 
-class FineWeb(Step):
+class FineWeb(OfWords):
     """Adds the ``fineweb.*`` columns."""
 
     name: ClassVar[str] = "fineweb"
-    words: WordsName = "unicode"
-
-    @property
-    def columns(self) -> pa.Schema:
-        return COLUMNS
-
-    def depends_on(self) -> dict[str, Any]:
-        return {"libraries": libraries_of(self.words)}
+    schema: ClassVar[pa.Schema] = COLUMNS
 
     def __call__(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         text = text_of(batch)

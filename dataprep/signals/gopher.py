@@ -15,18 +15,18 @@ gopher.stop_words           how many different of: the be to of and that have wi
 ==========================  ============================================================================================
 """
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import pyarrow as pa
 from numba import njit
 
-from dataprep.signals.base import ratio
-from dataprep.steps import Step, with_columns
+from dataprep.signals.base import OfWords, ratio
+from dataprep.steps import with_columns
 from dataprep.text.classes import classes
 from dataprep.text.spans import drop_spaces, skip_spaces
 from dataprep.text.utf8 import Bytes, Hashes, Ints, Longs, Utf8
-from dataprep.text.view import WordsName, libraries_of, text_of
+from dataprep.text.view import text_of
 from dataprep.text.words import HAS_ALPHA, HAS_CONTENT, IN_DENOMINATOR, segment
 
 STOP_WORDS = ("the", "be", "to", "of", "and", "that", "have", "with")
@@ -48,18 +48,11 @@ COLUMNS = pa.schema(
 )
 
 
-class GopherQuality(Step):
+class GopherQuality(OfWords):
     """Adds the ``gopher.*`` columns."""
 
     name: ClassVar[str] = "gopher_quality"
-    words: WordsName = "unicode"
-
-    @property
-    def columns(self) -> pa.Schema:
-        return COLUMNS
-
-    def depends_on(self) -> dict[str, Any]:
-        return {"libraries": libraries_of(self.words)}
+    schema: ClassVar[pa.Schema] = COLUMNS
 
     def __call__(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         text = text_of(batch)

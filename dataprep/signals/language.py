@@ -17,7 +17,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import Field, field_validator
 
-from dataprep.models import LABEL_PREFIX, LANGUAGES_176, SCORE_DECIMALS, load_model, model_fingerprint, model_path
+from dataprep.models import (
+    LABEL_PREFIX,
+    LANGUAGES_176,
+    SCORE_DECIMALS,
+    load_model,
+    model_fingerprint,
+    model_path,
+    without_own_words,
+)
 from dataprep.steps import Step, with_columns
 
 UNDETERMINED = "und"
@@ -48,7 +56,7 @@ class Language(Step):
 
     def __call__(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         heads = pc.utf8_slice_codeunits(batch.column("text"), 0, self.first_characters)
-        lines = pc.replace_substring(heads, "\n", " ").to_pylist()
+        lines = list(map(without_own_words, pc.replace_substring(heads, "\n", " ").to_pylist()))
         predict = load_model(self.model).f.predict  # below the package's own, which makes an array for each document
         found = [_answer(line, predict(line + "\n", 1, 0.0, "strict")) for line in lines]
         return with_columns(

@@ -15,15 +15,15 @@ repetition.dup_N_gram           N 5 to 10: code points in n-grams seen before, n
 ==============================  ======================================================================================
 """
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import pyarrow as pa
 
-from dataprep.signals.base import ratio
-from dataprep.steps import Step, with_columns
+from dataprep.signals.base import OfWords, ratio
+from dataprep.steps import with_columns
 from dataprep.text.repeats import duplicate_spans, repeated_ngrams, top_ngrams
-from dataprep.text.view import WordsName, libraries_of, text_of
+from dataprep.text.view import text_of
 
 TOP = (2, 3, 4)
 REPEATED = (5, 6, 7, 8, 9, 10)
@@ -41,18 +41,11 @@ COLUMNS = pa.schema(
 )
 
 
-class GopherRepetition(Step):
+class GopherRepetition(OfWords):
     """Adds the ``repetition.*`` columns."""
 
     name: ClassVar[str] = "gopher_repetition"
-    words: WordsName = "unicode"
-
-    @property
-    def columns(self) -> pa.Schema:
-        return COLUMNS
-
-    def depends_on(self) -> dict[str, Any]:
-        return {"libraries": libraries_of(self.words)}
+    schema: ClassVar[pa.Schema] = COLUMNS
 
     def __call__(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         text = text_of(batch)

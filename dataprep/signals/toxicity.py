@@ -1,4 +1,4 @@
-"""Toxicity: words and phrases of a list for each language, and the score of a fastText model.
+"""Toxicity: words and phrases of a list for each language. A model's score is the step `classifier`'s.
 
 Source of the lists' meaning: C4 (Raffel et al. 2020, arXiv 1910.10683, section 2.2), as its code in TensorFlow Datasets
 (c4_utils.py) and datatrove 0.10 (C4BadWordsFilter) have it. The text is lower-cased (``str.lower``); an entry counts
@@ -8,29 +8,26 @@ where the characters before and after it are not ``\\w``. In languages written w
 toxicity.words        entries found; from the left, the longest entry at a place, none inside another
 toxicity.distinct     how many different entries are among them
 toxicity.share        code points in them, of all, both of the lower-cased text
-toxicity.score        the model's probability of ``label``, rounded to 4 decimals
 ====================  ==================================================================================================
 
 Decisions:
-- ``toxicity.words`` is above 0 exactly where C4's expression finds something. C4 does not count; an expression that
+- ``toxicity.words`` is above 0 exactly where datatrove's expression finds something. That does not count; an expression that
   takes the characters around a word with it would count ``a a`` once.
 - Entries are not lower-cased, as in C4: one with a capital letter is never found.
 - A document in a language without a list has null, and so fires no rule. Everything is a matter of words: "bitch" in a
   dog breeder's page counts.
-- A model reads the whole text, newlines as spaces: fastText has no batch kernel, so each text becomes a Python string.
 """
 
+import re
 from functools import cache
 from typing import Any, ClassVar
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numba import njit
-from pydantic import field_validator, model_validator
+from pydantic import field_validator
 
 from dataprep import storage
-from dataprep.models import LABEL_PREFIX, SCORE_DECIMALS, load_model, model_fingerprint, model_path
 from dataprep.signals.base import ratio
 from dataprep.signals.wordlists import entries, fingerprint
 from dataprep.steps import Step, with_columns
@@ -41,63 +38,44 @@ from dataprep.text.trie import Trie, may_begin
 from dataprep.text.utf8 import Bytes, Ints, Longs, Utf8, code_points, count_code_points, decode, last_character
 
 LANGUAGE = "language.label"
-WORDS = [("toxicity.words", pa.int32()), ("toxicity.distinct", pa.int32()), ("toxicity.share", pa.float64())]
-EVERY_LABEL = -1  # fastText's number for it
-SCORE = [("toxicity.score", pa.float64())]
+LIST_NAME = re.compile(r"[a-z]{2,3}([-_]\w+)*")  # a language's label
+
+COLUMNS = pa.schema(
+    [("toxicity.words", pa.int32()), ("toxicity.distinct", pa.int32()), ("toxicity.share", pa.float64())]
+)
 
 
 class Toxicity(Step):
-    """``lists`` is a folder with a file for each language, called like its label; a model gives ``label``'s score.
+    """``lists`` is a folder with a file for each language, called like its label.
 
     The language is ``language.label`` where an earlier step wrote it, else ``language``. ``allowed`` entries are left
     out of every list, and languages in ``unspaced`` are searched anywhere; both are C4's.
     """
 
     name: ClassVar[str] = "toxicity"
-    lists: str | None = None
+    lists: str
     language: str = "en"
     allowed: tuple[str, ...] = ("sm", "グロ", "女の子", "性")
     unspaced: tuple[str, ...] = ("ja", "th", "zh")
-    model: str | None = None
-    label: str = "toxic"
 
     @field_validator("lists")
     @classmethod
-    def _has_lists(cls, lists: str | None) -> str | None:
-        if lists is not None and not _files(lists):
-            raise ValueError("not a folder with files; allowed: a folder with one word list a language, called like it")
+    def _has_lists(cls, lists: str) -> str:
+        if not _files(lists):
+            raise ValueError("has no list; allowed: a folder with one word list a language, called like it (en, pt)")
         return lists
-
-    @field_validator("model")
-    @classmethod
-    def _exists(cls, model: str | None) -> str | None:
-        if model is not None:
-            model_path(model)
-        return model
-
-    @model_validator(mode="after")
-    def _something(self) -> "Toxicity":
-        if self.lists is None and self.model is None:
-            raise ValueError("needs lists or a model")
-        return self
 
     @property
     def columns(self) -> pa.Schema:
-        return pa.schema([*(WORDS if self.lists else ()), *(SCORE if self.model else ())])
+        return COLUMNS
 
     def depends_on(self) -> dict[str, Any]:
-        lists = {name: fingerprint([path]) for name, path in _files(self.lists).items()} if self.lists else {}
-        return {"lists": lists, "model": model_fingerprint(self.model) if self.model else None}
+        return {"lists": {name: fingerprint([path]) for name, path in _files(self.lists).items()}}
 
     def __call__(self, batch: pa.RecordBatch) -> pa.RecordBatch:
-        values: dict[str, Any] = {}
-        if self.lists:
-            values |= self._words(batch, self.lists)
-        if self.model:
-            values["toxicity.score"] = self._scores(batch.column("text"), self.model)
-        return with_columns(batch, self.columns, values)
+        return with_columns(batch, COLUMNS, self._words(batch))
 
-    def _words(self, batch: pa.RecordBatch, lists: str) -> dict[str, pa.Array]:
+    def _words(self, batch: pa.RecordBatch) -> dict[str, pa.Array]:
         text, rows = batch.column("text"), batch.num_rows
         known = LANGUAGE in batch.schema.names
         labels = batch.column(LANGUAGE) if known else pa.repeat(pa.scalar(self.language, pa.string()), rows)
@@ -106,7 +84,7 @@ class Toxicity(Step):
         unknown = np.ones(rows, np.bool_)
         counts = np.zeros((4, rows), np.int64)
         for number, language in enumerate(labels.dictionary.to_pylist()):
-            trie = _trie(lists, language, self.allowed)
+            trie = _trie(self.lists, language, self.allowed)
             if trie is None:
                 continue
             chosen = np.flatnonzero(numbers == number)
@@ -123,22 +101,11 @@ class Toxicity(Step):
             "toxicity.share": pa.array(ratio(counts[2], counts[3]), mask=unknown),
         }
 
-    def _scores(self, text: pa.Array, model: str) -> list[float]:
-        predict = load_model(model).f.predict
-        lines = pc.replace_substring(text, "\n", " ").to_pylist()
-        return [self._score(predict(f"{line}\n", EVERY_LABEL, 0.0, "strict")) for line in lines]
-
-    def _score(self, found: list[tuple[float, str]]) -> float:
-        scores = {label.removeprefix(LABEL_PREFIX): score for score, label in found}
-        if scores and self.label not in scores:
-            raise ValueError(f"model {self.model} has no label {self.label!r}; it has: {', '.join(sorted(scores))}")
-        return min(round(scores.get(self.label, 0.0), SCORE_DECIMALS), 1.0)
-
 
 def _files(folder: str) -> dict[str, str]:
-    """The files directly in a folder, by name."""
-    files = [info.path for info in storage.list_files(folder)]
-    return {storage.basename(file): file for file in files if storage.absolute(file) != storage.absolute(folder)}
+    """The files directly in a folder that are called like a language, by name."""
+    files = {storage.basename(info.path): info.path for info in storage.list_files(folder)}
+    return {name: file for name, file in files.items() if LIST_NAME.fullmatch(name) and file != folder}
 
 
 @cache

@@ -21,6 +21,7 @@ from dataprep.text.utf8 import BASE, ONE, Bytes, Hashes, Longs, Utf8
 Bools = NDArray[np.bool_]
 
 GZIP = b"\x1f\x8b"
+PACKED = (b"\xfd7zX", b"PK\x03\x04", b"BZh", b"\x28\xb5\x2f\xfd")  # xz, zip, bzip2, zstd
 ROWS = 100_000  # lines that are Python objects at one time
 
 
@@ -52,6 +53,9 @@ def entries(file: str) -> Iterator[pa.Array]:
         compressed = raw.read(2) == GZIP
         raw.seek(0)
         data = gzip.GzipFile(fileobj=raw) if compressed else raw
+        if data.read(4).startswith(PACKED):
+            raise ValueError(f"list {file} is packed; allowed: text, as it is or compressed with gzip")
+        data.seek(0)
         lines = io.TextIOWrapper(data, encoding="utf-8", errors="replace")
         while rows := list(islice(lines, ROWS)):
             yield pa.array([line.strip() for line in rows if line[0] != "#" and not line.isspace()], pa.large_string())

@@ -3,11 +3,10 @@
 from datetime import UTC, datetime
 
 import pyarrow as pa
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dataprep.document import BATCH_ROWS, SCHEMA, BatchBuilder, check_batch, document_id
+from dataprep.document import BATCH_ROWS, SCHEMA, BatchBuilder, document_id
 
 
 def test_an_id_depends_on_source_and_locator_and_on_nothing_else():
@@ -37,14 +36,7 @@ def test_a_builder_gives_batches_in_the_schema_and_loses_nothing():
     assert [b.num_rows for b in batches] == [BATCH_ROWS, 3]
     for batch in batches:
         assert batch.schema == SCHEMA
-        check_batch(batch)
     table = pa.Table.from_batches(batches)
     assert table["locator"].to_pylist() == [f"f#{i}" for i in range(BATCH_ROWS + 3)]
     assert table["date"][0].as_py() == when.replace(tzinfo=None)
     assert builder.finish() is None
-
-
-def test_a_batch_without_a_document_column_is_refused_by_name():
-    batch = pa.RecordBatch.from_pydict({"id": pa.array([b"0" * 16], pa.binary(16))})
-    with pytest.raises(ValueError, match="'text'"):
-        check_batch(batch)

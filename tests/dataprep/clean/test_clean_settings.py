@@ -64,6 +64,14 @@ def test_what_runs_after_sees_what_the_rules_steps_left() -> None:
     assert CleanSettings.model_validate_json(settings.model_dump_json()) == settings
 
 
+def test_a_set_keeps_other_languages_when_told_so() -> None:
+    settings = parse("rules: [{use: dclm-baseline, change: {language: [de, fr], language_score: 0.5}}]")
+    assert [(rule.value, rule.comparison) for rule in settings.resolved_rules()[:2]] == [
+        (("de", "fr"), "none_of"),
+        (0.5, "at_most"),
+    ]
+
+
 def test_a_rule_brings_no_editor() -> None:
     with pytest.raises(ValidationError, match=r"no step measures 'pii\.emails'"):
         parse("rules: [{reject: addresses, when: pii.emails, above: 3}]")
@@ -110,6 +118,11 @@ def test_a_step_of_ones_own_is_named_by_its_place() -> None:
         ("rules: [{use: gopher}]", "no rule set 'gopher'"),
         ("rules: [{use: fineweb, without: [x]}]", "'fineweb' has no rule 'x'; allowed: empty, line_punct_ratio"),
         ("rules: [{use: fineweb, change: {x: 1}}]", "'fineweb' has no rule 'x'; allowed: empty"),
+        ("rules: [{use: fineweb, change: {list_ratio: .nan}}]", "finite number"),
+        ("rules: [{use: fineweb, change: {list_ratio: [1, 2]}}]", "change of list_ratio to [1, 2]: input should be a"),
+        ("rules: [{use: dclm-baseline, change: {language: []}}]", "at least 1 item"),
+        ("rules: [{reject: a, when: gopher.words, one_of: []}]", "at least 1 item"),
+        ("rules: [{reject: a, when: gopher.words, below: true}]", "valid number"),
         ("rules: [{use: fineweb, with: {x: {}}}]", "rule set 'fineweb' has no step 'x'; allowed: fineweb"),
         ("rules: [{use: fineweb, with: {fineweb: {x: 1}}}]", "step fineweb has no parameter 'x'; allowed: words"),
         ("rules: [{use: fineweb}, {use: fineweb}]", "different names: fineweb.char_dup_ratio"),

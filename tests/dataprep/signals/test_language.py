@@ -55,6 +55,11 @@ def test_nul_bytes_and_any_characters_are_read_without_error() -> None:
     assert len(labels(["a\x00b", "\ufffd", "\U0010ffff", "</s> word", "🎉" * 2000])) == 5
 
 
+def test_a_page_cannot_end_what_is_read_of_it() -> None:
+    assert labels([f"</s> {SENTENCES['de']}"])[0][0] == "de"
+    assert labels([f"__label__en {SENTENCES['de']}"])[0][0] == "de"
+
+
 def test_another_model_is_used_by_its_path(tmp_path: Path) -> None:
     path = tmp_path / "model.ftz"
     path.write_bytes(model_path(LANGUAGES_176).read_bytes())

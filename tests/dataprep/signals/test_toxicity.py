@@ -1,4 +1,4 @@
-"""Word lists by language: the definition on any text, C4's verdict always; a fastText model's score; clear mistakes."""
+"""Word lists by language: the definition on any text, C4's verdict always; clear mistakes."""
 
 import csv
 import gzip
@@ -198,45 +198,23 @@ def comments(shared_data: Path) -> list[tuple[str, bool]]:
     return rows
 
 
-@pytest.fixture(scope="module")
-def model(comments: list[tuple[str, bool]], tmp_path_factory: pytest.TempPathFactory) -> str:
-    folder = tmp_path_factory.mktemp("model")
+def test_a_model_tells_toxic_comments_from_others(comments: list[tuple[str, bool]], tmp_path: Path) -> None:
+    """What the page says of `classifier`, with real comments."""
     lines = [
         f"__label__{'toxic' if toxic else 'fine'} {' '.join(text.lower().split())}" for text, toxic in comments[:800]
     ]
-    (folder / "train.txt").write_text("\n".join(lines), encoding="utf-8")
-    trained = fasttext.train_supervised(str(folder / "train.txt"), dim=16, epoch=30, bucket=1000, thread=1, verbose=0)
-    trained.save_model(str(folder / "toxic.bin"))
-    return str(folder / "toxic.bin")
-
-
-def test_a_model_tells_toxic_comments_from_others(model: str, comments: list[tuple[str, bool]]) -> None:
-    step = Toxicity(model=model)
-    texts, toxic = [text.lower() for text, _ in comments[800:]], [toxic for _, toxic in comments[800:]]
-    scores = [row["toxicity.score"] for row in measured(step, texts)]
-    assert step.columns.names == ["toxicity.score"]
-    assert all(0 <= score <= 1 and score == round(score, 4) for score in scores)
-    assert sum((score > 0.5) == label for score, label in zip(scores, toxic, strict=True)) > 0.7 * len(texts)
-    assert [row["toxicity.score"] for row in measured(step, ["you\n" + text for text in texts])] == [
-        row["toxicity.score"] for row in measured(step, ["you " + text for text in texts])
+    (tmp_path / "train.txt").write_text("\n".join(lines), encoding="utf-8")
+    trained = fasttext.train_supervised(str(tmp_path / "train.txt"), dim=16, epoch=30, bucket=1000, thread=1, verbose=0)
+    trained.save_model(str(tmp_path / "toxic.bin"))
+    parameters = {"model": str(tmp_path / "toxic.bin"), "label": "toxic", "lower_case": True, "as": "toxic"}
+    scores = [
+        row["classifier.toxic"]
+        for row in measured(make_step({"classifier": parameters}), [c for c, _ in comments[800:]])
     ]
-    fine = [row["toxicity.score"] for row in measured(Toxicity(model=model, label="fine"), texts)]
-    assert all(abs(a + b - 1) < 0.001 for a, b in zip(scores, fine, strict=True))
+    assert sum((score > 0.5) == toxic for score, (_, toxic) in zip(scores, comments[800:], strict=True)) > 0.7 * 200
 
 
-def test_a_model_and_lists_work_together(model: str, tmp_path: Path) -> None:
-    step = Toxicity(model=model, lists=lists_in(tmp_path, en=["idiot"]))
-    assert list(measured(step, ["you idiot"])[0]) == [
-        f"toxicity.{name}" for name in ("words", "distinct", "share", "score")
-    ]
-
-
-def test_a_label_that_the_model_lacks_is_named(model: str) -> None:
-    with pytest.raises(ValueError, match=r"has no label 'hate'; it has: fine, toxic"):
-        measured(Toxicity(model=model, label="hate"), ["text"])
-
-
-def test_what_lists_and_models_hold_is_part_of_the_identity(tmp_path: Path) -> None:
+def test_what_lists_hold_is_part_of_the_identity(tmp_path: Path) -> None:
     step = Toxicity(lists=lists_in(tmp_path, en=["bad"]))
     before = step.depends_on()
     lists_in(tmp_path, en=["worse"])
@@ -246,12 +224,11 @@ def test_what_lists_and_models_hold_is_part_of_the_identity(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [
-        ({}, "toxicity: needs lists or a model"),
+        ({}, "toxicity.lists: Field required"),
         (
             {"lists": "nowhere"},
-            "toxicity.lists: 'nowhere': not a folder with files; allowed: a folder with one word list",
+            "toxicity.lists: 'nowhere': has no list; allowed: a folder with one word list a language, called like it",
         ),
-        ({"model": "nowhere.bin"}, "toxicity.model: 'nowhere.bin': model 'nowhere.bin' is not a file; allowed:"),
     ],
 )
 def test_a_mistake_is_one_line_that_says_what_is_allowed(parameters: dict[str, str], message: str) -> None:

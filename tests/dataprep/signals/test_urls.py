@@ -1,6 +1,7 @@
 """URL lists: the definition on any URL, datatrove's reasons in its order, lists in every layout, no network."""
 
 import gzip
+import lzma
 import random
 import re
 import socket
@@ -182,6 +183,12 @@ def test_a_signal_adds_exactly_its_columns_and_keeps_the_rows(step: UrlLists) ->
     assert part.equals(step(whole).slice(1, 3))
     assert step(whole.slice(0, 0)).schema == part.schema
     assert step(step(whole)).equals(step(whole))
+
+
+def test_a_packed_list_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "domains.xz").write_bytes(lzma.compress(b"example.com\n" * 50))
+    with pytest.raises(ValueError, match=r"domains\.xz is packed; allowed: text"):
+        measured(UrlLists(domains=(str(tmp_path / "domains.xz"),)), ["http://example.com/"])
 
 
 def test_lists_come_as_files_or_as_folders_compressed_or_not(tmp_path: Path) -> None:
