@@ -11,8 +11,8 @@ toxicity.share        code points in them, of all, both of the lower-cased text
 ====================  ==================================================================================================
 
 Decisions:
-- ``toxicity.words`` is above 0 exactly where datatrove's expression finds something. That does not count; an expression that
-  takes the characters around a word with it would count ``a a`` once.
+- ``toxicity.words`` is above 0 exactly where datatrove's expression finds something. It does not count; an expression
+  that takes the characters around a word with it would count ``a a`` once.
 - Entries are not lower-cased, as in C4: one with a capital letter is never found.
 - A document in a language without a list has null, and so fires no rule. Everything is a matter of words: "bitch" in a
   dog breeder's page counts.

@@ -11,6 +11,7 @@ from functools import cache
 import numpy as np
 from numba import njit
 
+from dataprep.text.spacy_rules import import_spacy
 from dataprep.text.utf8 import Bytes, Ints, Longs, Utf8, decode
 from dataprep.text.words import Words
 
@@ -26,6 +27,7 @@ def count_sentences(text: Utf8, words: Words) -> Longs:
 
 @cache
 def _table() -> Bytes:
+    import_spacy()
     from spacy.pipeline import Sentencizer
 
     table = np.fromiter(

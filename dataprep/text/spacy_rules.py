@@ -4,6 +4,7 @@ The characters and words in the rules come from the library's own patterns at ru
 has compiled in: `load_rules` compares it with the installed library's and raises where another release has other rules.
 """
 
+import importlib
 import re
 import sys
 from collections.abc import Sequence, Sized
@@ -62,13 +63,28 @@ class Rules:
         return tuple(getattr(self, field.name) for field in fields(self))
 
 
+def import_spacy() -> Any:
+    """The package, without PyTorch.
+
+    spaCy's neural part imports PyTorch where it is installed, which costs seconds and 150 MB and serves no rule.
+    """
+    here = "torch" in sys.modules
+    if not here:
+        sys.modules["torch"] = None  # type: ignore[assignment]  # an import of it fails
+    try:
+        return importlib.import_module("spacy")
+    finally:
+        if not here:
+            del sys.modules["torch"]
+
+
 def load_rules() -> Rules:
     """The rules of ``spacy.blank("en").tokenizer``, without a model. ``RuntimeError`` when they have another form."""
-    import spacy  # takes a second or two
+    spacy = import_spacy()
     from spacy.lang import char_classes as known
     from spacy.lang.en import English
 
-    tokenizer: Any = spacy.blank("en").tokenizer
+    tokenizer = spacy.blank("en").tokenizer
 
     prefixes, suffixes, infixes = (
         list(getattr(English.Defaults, name)) for name in ("prefixes", "suffixes", "infixes")

@@ -2,6 +2,8 @@
 
 import gzip
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -189,6 +191,16 @@ def test_bytes_that_are_not_utf8_end_in_words_too() -> None:
     words = chunks.segment_spacy(text)
     assert words.starts.tolist() == [0, 3, 4, 5, 7]
     assert words.starts[-1] + words.sizes[-1] == len(data)
+
+
+def test_the_words_need_no_pytorch_and_do_not_load_it() -> None:
+    program = (
+        "import sys\nimport pyarrow as pa\nfrom dataprep.text.view import Text\n"
+        "words = Text(pa.array(['cannot'], pa.large_string())).words('spacy-en')\n"
+        "assert len(words.starts) == 2 and 'torch' not in sys.modules\n"
+        "import torch\n"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=120)
 
 
 def test_another_form_of_the_rules_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
