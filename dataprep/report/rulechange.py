@@ -72,7 +72,7 @@ def rules_of_recipe(clean: CleanSettings, measured: Measured, where: str) -> tup
     for position, step in enumerate(steps):
         if not step.edits and not needed.intersection(step.columns):
             continue
-        known = next((i for i, other in enumerate(measured.steps) if other.name == step.name), None)
+        known = _same_place(step, measured.steps)
         if known is None:
             names = ", ".join(other.name for other in measured.steps)
             raise ValueError(f"{where}: its step {step.name} did not run in this run, which has: {names}")
@@ -84,6 +84,15 @@ def rules_of_recipe(clean: CleanSettings, measured: Measured, where: str) -> tup
                 f"{where}: its step {step.name} comes after {_listed(mine)}; in this run, after {_listed(theirs)}"
             )
     return rules
+
+
+def _same_place(step: MeasuredBy, steps: Sequence[MeasuredBy]) -> int | None:
+    """Which of ``steps`` a recipe could not have beside ``step``: of those called so, the one that writes what it does.
+
+    The only ones called so may write other columns, where parameters name them.
+    """
+    called = [i for i, other in enumerate(steps) if other.name == step.name]
+    return max(called, key=lambda i: len({*steps[i].columns} & {*step.columns}), default=None)
 
 
 def _editors(steps: Sequence[MeasuredBy]) -> list[str]:

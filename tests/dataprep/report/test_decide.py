@@ -19,7 +19,7 @@ from dataprep.report.rulechange import change_rules, rules_of_recipe, to_make_it
 from dataprep.rules import Reject, Use
 from dataprep.tally import Tally
 from tests.dataprep.report import cleaning
-from tests.dataprep.report.cleaning import EDITOR, RULES, quantiles, verdicts, write_clean, write_documents
+from tests.dataprep.report.cleaning import EDITOR, LENGTH, RULES, quantiles, verdicts, write_clean, write_documents
 from tests.dataprep.report.conftest import MadeRun
 
 ALL = 10_000  # samples: every document that changes sides
@@ -215,6 +215,18 @@ def test_a_recipe_that_measures_otherwise_is_refused_by_the_name_of_its_step(
     with pytest.raises(ValueError, match=r"^r\.yaml: its step") as caught:
         rules_of_recipe(CleanSettings.model_validate(clean), measured, "r.yaml")
     assert message in str(caught.value)
+
+
+def test_a_recipe_with_one_class_in_two_roles_decides_its_own_run(tmp_path: Path) -> None:
+    write_documents(tmp_path, ["a b", "c"])
+    rules = [{"reject": part, "when": f"length.{part}", "below": 3} for part in ("one", "two")]
+    steps = [{LENGTH: {"part": "one"}}, {LENGTH: {"part": "two", "times": 2}}]
+    own = write_clean(tmp_path, steps=steps, rules=rules)
+    measured = load_measured(str(tmp_path))
+    assert rules_of_recipe(own, measured, "r") == measured.rules
+    other = CleanSettings.model_validate({"steps": [steps[0], {LENGTH: {"part": "two"}}], "rules": rules})
+    with pytest.raises(ValueError, match=r"its step .*Length has times = 1; this run measured with 2"):
+        rules_of_recipe(other, measured, "r")
 
 
 def test_steps_that_no_rule_needs_may_differ(measured: Measured) -> None:
