@@ -69,10 +69,14 @@ def test_another_recipe_is_taken_by_its_file(finished, tmp_path):
         decided(finished, recipe=str(file))
 
 
-def test_edits_are_said_to_stay(tmp_path):
+@pytest.mark.parametrize("where", ["steps", "after"])
+def test_edits_are_said_to_stay_where_a_rule_sees_them(tmp_path, where):
     write_documents(tmp_path, ["a | b", "c | | d"])
-    write_clean(tmp_path, steps=[EDITOR], rules=[{"reject": "marks", "when": "edit.marks", "above": 1}])
-    text, _ = decided(tmp_path, ["marks=0"])
+    write_clean(tmp_path, rules=[{"reject": "short", "when": "gopher.words", "below": 3}], **{where: [EDITOR]})
+    text, _ = decided(tmp_path, ["short=4"])
+    if where == "after":
+        assert "note" not in text
+        return
     assert f"note: {EDITOR} edited texts" in text
     assert "deciding again cannot undo an edit" in text
 

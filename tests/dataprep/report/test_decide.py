@@ -240,13 +240,27 @@ def test_a_recipe_must_edit_as_the_run_did(tmp_path: Path) -> None:
     rules = [{"reject": "few_lines", "when": "fineweb.lines", "below": 1}]
     edited = write_clean(tmp_path, steps=[EDITOR, "fineweb"], rules=rules)
     measured = load_measured(str(tmp_path))
-    assert measured.editors == (EDITOR,)
+    assert measured.editors(measured.rules) == [EDITOR]
     assert rules_of_recipe(edited, measured, "same") == measured.rules
-    with pytest.raises(ValueError, match=r"^r: lacks the step .*DropMarks, which edited the texts of this run"):
+    with pytest.raises(ValueError, match=r"^r: lacks the step .*DropMarks, which edited before this run measured"):
         rules_of_recipe(CleanSettings.model_validate({"rules": rules}), measured, "r")
     after = CleanSettings.model_validate({"steps": ["fineweb", EDITOR], "rules": rules})
     with pytest.raises(ValueError, match=r"its step fineweb comes after no edit; .*, after the edits of .*DropMarks"):
         rules_of_recipe(after, measured, "r")
+
+
+def test_edits_after_all_that_rules_compare_bind_no_recipe(tmp_path: Path) -> None:
+    write_documents(tmp_path, ["a | b", "c"])
+    rules = [{"reject": "few_lines", "when": "fineweb.lines", "below": 1}]
+    write_clean(tmp_path, rules=rules, after=[EDITOR, "gopher_quality"])
+    measured = load_measured(str(tmp_path))
+    assert measured.editors(measured.rules) == []
+    for after in ([], [EDITOR], ["pii"]):
+        other = CleanSettings.model_validate({"rules": rules, "after": after})
+        assert rules_of_recipe(other, measured, "r") == measured.rules
+    words = CleanSettings.model_validate({"rules": [{"reject": "short", "when": "gopher.words", "below": 1}]})
+    with pytest.raises(ValueError, match=r"lacks the step .*DropMarks, which edited"):
+        rules_of_recipe(words, measured, "r")
 
 
 @pytest.mark.parametrize(
