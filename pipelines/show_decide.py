@@ -135,6 +135,6 @@ def _next(
     command = ["dataprep", "run", recipe or "RECIPE", "--out", out]
     for setting in settings:
         command += ["--set", setting]
-    yield "to make it real, clean and what comes after it run again:"
+    yield "to make it real, clean and what comes after it run again; repeat the --set options that the run was given:"
     yield from (f"  in the recipe, {line}" for line in by_hand)
     yield f"  {shlex.join(command)}"

@@ -64,6 +64,7 @@ def test_the_printed_yaml_keeps_good_documents_and_names_why_the_others_go(share
         ("--positive x --negative y --out .", "exists already; remove it, or give another directory"),
         ("--positive x,weight=0 --negative y --out new", "--positive x,weight=0: weight: '0': input should be greater"),
         ("--positive x --negative y --out new --set dimm=3", "dimm: unknown field; did you mean 'dim'?"),
+        ("--positive x --negative y --out new --set zzz=3", "zzz: unknown field; allowed: bucket, dim, "),
         ("--positive x --negative y --out new --set dim", "--set dim: must be FIELD=VALUE"),
         ("--positive x --negative y --out new --keep-rate 2", "keep_rate: 2.0: input should be less than 1"),
         ("--positive x --out new", "Missing option '--negative'"),

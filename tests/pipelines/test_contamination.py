@@ -125,7 +125,7 @@ def test_a_run_that_did_not_look_is_told_so(
 ) -> None:
     make_run(tmp_path / "out")
     for directory, words in (
-        (tmp_path / "out", "has no step 'decontamination' in clean.steps"),
+        (tmp_path / "out", "has no step 'decontamination' in clean, so"),
         (tmp_path, "not a run directory"),
     ):
         monkeypatch.setattr(sys, "argv", ["dataprep", "contamination", str(directory)])

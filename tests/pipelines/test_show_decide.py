@@ -43,6 +43,7 @@ def test_what_would_be_is_what_the_printed_command_makes(finished, library, tmp_
     _, lines = decided(finished, ["gopher_quality.stop_words=9"], samples=0)
     (kept,) = (line for line in lines if line[:1] == ["kept"])
     assert lines[-1][:5] == ["dataprep", "run", "RECIPE", "--out", str(finished)]
+    assert " ".join(lines[-2]).endswith("repeat the --set options that the run was given:")
     value = recipe(library)
     apply_override(value, lines[-1][-1])
     (tmp_path / "documents").symlink_to(finished / "documents")
