@@ -84,10 +84,7 @@ def rules_of_recipe(clean: CleanSettings, measured: Measured, where: str) -> tup
 
 
 def _same_place(step: MeasuredBy, steps: Sequence[MeasuredBy]) -> int | None:
-    """Which of ``steps`` a recipe could not have beside ``step``: of those called so, the one that writes what it does.
-
-    The only ones called so may write other columns, where parameters name them.
-    """
+    """Which of ``steps`` is of the class and, if several are, in the role of ``step``: it shares most columns."""
     called = [i for i, other in enumerate(steps) if other.name == step.name]
     return max(called, key=lambda i: len({*steps[i].columns} & {*step.columns}), default=None)
 
