@@ -153,7 +153,7 @@ def explain(error: ValidationError, model: type[BaseModel], value: Any) -> list[
         if item["type"] == "extra_forbidden":
             allowed = _fields_at(model, item["loc"][:-1])
             close = difflib.get_close_matches(str(item["loc"][-1]), allowed, 1)
-            hint = f"; did you mean {close[0]!r}?" if close else ""
+            hint = f"; did you mean {close[0]!r}?" if close else ";"
             lines.append(f"{field}: unknown field{hint} allowed: {', '.join(allowed)}")
         elif item["type"] == "missing":
             lines.append(f"{field}: is required and missing")

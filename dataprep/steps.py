@@ -21,7 +21,7 @@ BROKEN_STEP_ROWS = 16
 
 
 class Step(Settings):
-    """One signal or editor. ``name`` is what recipes call it, and what quarantine rows and progress show."""
+    """One signal or editor. ``name`` is what recipes call it."""
 
     name: ClassVar[str]
     edits: ClassVar[bool] = False  # whether it changes ``text``, and so what the steps after it measure
@@ -35,6 +35,11 @@ class Step(Settings):
     def role(self) -> str:
         """What tells it from others of its class: a class runs once in a recipe, or once in each role."""
         return ""
+
+    @property
+    def called(self) -> str:
+        """What quarantine rows and errors call it: ``classifier as edu`` is not ``classifier as score``."""
+        return f"{self.name} as {self.role}" if self.role else self.name
 
     def __call__(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         raise NotImplementedError
@@ -88,8 +93,8 @@ def check_not_broken(steps: Sequence[Step], survivors: int, bad: Sequence[Quaran
     """Raise ``RuntimeError`` if the last of the steps that ran failed for all documents that came to it, and many."""
     if survivors or not bad:
         return
-    order = {step.name: position for position, step in enumerate(steps)}
-    last = max((row.step for row in bad), key=lambda name: order.get(name, -1))
+    order = {step.called: position for position, step in enumerate(steps)}
+    last = max((row.step for row in bad), key=lambda called: order.get(called, -1))
     failed = [row for row in bad if row.step == last]
     if len(failed) >= BROKEN_STEP_ROWS:
         raise RuntimeError(f"step {last} fails for all of {len(failed)} documents: {failed[0].error}")
@@ -116,12 +121,12 @@ def _isolated(step: Step, batch: pa.RecordBatch, bad: list[Quarantined], call: C
         raise
     except Exception as error:
         if batch.num_rows == 1:
-            bad.append(quarantine_row(batch, step.name, type(error).__name__, one_line(error)))
+            bad.append(quarantine_row(batch, step.called, type(error).__name__, one_line(error)))
             return batch.slice(0, 0)
         middle = batch.num_rows // 2
         halves = [_isolated(step, half, bad, call) for half in (batch.slice(0, middle), batch.slice(middle))]
         whole = [half for half in halves if half.num_rows]
         return pa.concat_batches(whole) if whole else batch.slice(0, 0)
     if result.num_rows != batch.num_rows:
-        raise RuntimeError(f"step {step.name} returned {result.num_rows} rows for {batch.num_rows}")
+        raise RuntimeError(f"step {step.called} returned {result.num_rows} rows for {batch.num_rows}")
     return result

@@ -8,6 +8,7 @@ Decisions:
 - Temporary names contain ``.corpusmill-tmp-``; nothing that lists a directory through this module ever sees them.
 """
 
+import errno
 import json
 import os
 import posixpath
@@ -16,7 +17,7 @@ import tempfile
 import threading
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -80,18 +81,45 @@ def open_atomic(path: str) -> Iterator[IO[bytes]]:
             fs.put_file(handle.name, inner)
         return
     target = local_path(path)
-    os.makedirs(os.path.dirname(target) or ".", exist_ok=True)
     temporary = f"{target}{TEMPORARY}{os.getpid()}-{threading.get_ident()}-{uuid.uuid4().hex[:8]}"
     try:
-        with open(temporary, "wb") as handle:
-            yield handle
-            handle.flush()
-            os.fsync(handle.fileno())
+        with ExitStack() as stack:
+            with _named(target):
+                if os.path.isdir(target):
+                    raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+                os.makedirs(os.path.dirname(target) or ".", exist_ok=True)
+                file = stack.enter_context(open(temporary, "wb"))
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
         os.replace(temporary, target)
     except BaseException:
         if os.path.exists(temporary):
             os.unlink(temporary)
         raise
+
+
+@contextmanager
+def directory_atomic(path: str) -> Iterator[str]:
+    """A local directory to fill that appears at ``path`` when the block ends well, and never when it does not."""
+    temporary = f"{path}{TEMPORARY}{uuid.uuid4().hex[:8]}"
+    with _named(path):
+        os.makedirs(temporary)
+    try:
+        yield temporary
+        os.rename(temporary, path)
+    except BaseException:
+        shutil.rmtree(temporary)
+        raise
+
+
+@contextmanager
+def _named(path: str) -> Iterator[None]:
+    """What goes wrong with a temporary name, or a folder above, is told of ``path``, which the user knows."""
+    try:
+        yield
+    except OSError as error:
+        raise OSError(error.errno, f"cannot be written: {error.strerror}", path) from None
 
 
 def write_bytes(path: str, data: bytes) -> None:

@@ -19,6 +19,7 @@ console = Console()
 
 READING = ("first_characters", "lower_case")  # how training read a text, so scoring must
 INPUT_OPTIONS = ("rejected_by", "weight", "text_column")
+FEWEST = 10  # negatives that a row should keep: the number kept then varies by a third from sample to sample
 BAR = 24  # characters of the longest bar of a histogram
 INPUT_HELP = "A file, folder or glob; ',rejected_by=REASON', ',weight=2', ',text_column=NAME' may follow. Repeatable."
 
@@ -129,6 +130,7 @@ def _show(report: dict[str, Any], out: str) -> None:
             f"{row['negatives_kept']:,} ({row['negatives_kept_share']:.1%})",
             style="bold" if row == held_out["chosen"] else "",
         )
+    table.caption, table.caption_justify = rough_rows(held_out), "left"
     console.print(table)
     console.print()
     console.print(_histogram(held_out["histogram"]))
@@ -136,6 +138,18 @@ def _show(report: dict[str, Any], out: str) -> None:
     model = f"model: {Path(out) / report['model']} ({report['model_bytes'] / 1e6:.1f} MB); for a recipe:\n"
     console.print(model, highlight=False, soft_wrap=True, markup=False)
     print(recipe_part(report, out), end="")
+
+
+def rough_rows(held_out: dict[str, Any]) -> str | None:
+    """Which keep rates are so small that too few held-out negatives say where their threshold lies; None if none is."""
+    negatives = sum(held_out["histogram"]["negative"])
+    rough = [row["keep_rate"] for row in held_out["keep_rates"] if negatives * row["keep_rate"] < FEWEST]
+    if not rough:
+        return None
+    return (
+        f"Up to {100 * max(rough):g}% the figures are rough: they keep fewer than {FEWEST} of {negatives:,} held-out "
+        "negatives. More documents, or a larger held_out, tell more."
+    )
 
 
 def _sources(report: dict[str, Any]) -> str:

@@ -11,13 +11,14 @@ from dataprep.report.wording import count, one_line, share
 def contamination(console: Console, out: str, items: str | None = None, limit: int = 5) -> None:
     """A line a set, then the ``limit`` worst items of each; all items found go to the file ``items``."""
     sets = find_contamination(out)
+    written = None if items is None else write_items(items, sets)
     console.print(sets_table(sets))
     for one in sets:
         if one.found:
             console.print()
             console.print(items_table(one, limit))
-    if items is not None:
-        console.print(f"\n{count(write_items(items, sets))} items written to {items}", soft_wrap=True, markup=False)
+    if written is not None:
+        console.print(f"\n{count(written)} items written to {items}", soft_wrap=True, markup=False)
 
 
 def sets_table(sets: list[FoundSet]) -> Table:

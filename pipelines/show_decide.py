@@ -128,13 +128,13 @@ def _next(
     out: str, measured: Measured, start: Sequence[Reject], rules: Sequence[Reject], recipe: str | None
 ) -> Iterator[str]:
     """What this figure cannot know, and how to make it real."""
-    if measured.editors:
-        names = ", ".join(measured.editors)
-        yield f"note: {names} edited texts before later steps measured them; deciding again cannot undo an edit"
+    editors = ", ".join(measured.editors((*measured.rules, *rules)))
+    if editors:
+        yield f"note: {editors} edited texts before later steps measured them; deciding again cannot undo an edit"
     settings, by_hand = to_make_it_real(start, rules)
     command = ["dataprep", "run", recipe or "RECIPE", "--out", out]
     for setting in settings:
         command += ["--set", setting]
-    yield "to make it real, clean and what comes after it run again:"
+    yield "to make it real, clean and what comes after it run again; repeat the --set options that the run was given:"
     yield from (f"  in the recipe, {line}" for line in by_hand)
     yield f"  {shlex.join(command)}"

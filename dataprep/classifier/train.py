@@ -3,15 +3,14 @@
 Decisions:
 - With one thread fastText is a function of its training file and parameters, so the same inputs give the same bytes, of
   the report too: it has no times and no places but the inputs' paths as they were given.
-- The directory appears whole at its name, and never over another one: a model in use is not replaced unasked.
+- The directory appears whole at its name, and never over another one: a model in use is not replaced unasked. That it
+  can be written is known before hours are spent on reading.
 - The report is about the model as it was saved, compressed or not, and its scores are those that the step will give.
 - fastText cannot be interrupted, so it works in a thread of its own that is left behind.
 """
 
 import os
 import platform
-import shutil
-import uuid
 from collections.abc import Sequence
 from importlib.metadata import version
 from threading import Thread
@@ -50,10 +49,8 @@ def train(
         label: [Lines(label, source, settings) for source in sources]
         for label, sources in ((POSITIVE, positive), (NEGATIVE, negative))
     }
-    sample = draw(inputs[POSITIVE], inputs[NEGATIVE], progress)
-    temporary = f"{out}{storage.TEMPORARY}{uuid.uuid4().hex[:8]}"
-    os.makedirs(temporary)
-    try:
+    with storage.directory_atomic(out) as temporary:
+        sample = draw(inputs[POSITIVE], inputs[NEGATIVE], progress)
         progress("training", len(sample.train.lines))
         model = _train(fasttext, sample.train, os.path.join(temporary, "train.txt"), settings)
         file = "model.ftz" if settings.quantize else "model.bin"
@@ -71,10 +68,6 @@ def train(
             "versions": {"python": platform.python_version(), **{name: version(name) for name in LIBRARIES}},
         }
         storage.write_json(os.path.join(temporary, REPORT), value)
-        os.rename(temporary, out)
-    except BaseException:
-        shutil.rmtree(temporary)
-        raise
     return value
 
 

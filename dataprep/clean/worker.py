@@ -43,7 +43,7 @@ def main() -> None:
 
     def call(step: Step, batch: pa.RecordBatch) -> pa.RecordBatch:
         seconds = settings["document_seconds"] + batch.column("text").nbytes * SECONDS_PER_BYTE
-        child.report(step.name, seconds)
+        child.report(step.called, seconds)
         with cpu_limit(seconds):
             return step(batch)
 
@@ -83,7 +83,7 @@ def _warm_up(child: Inside, steps: list[Step]) -> None:
     builder.add(WARM_UP_TEXT, "0")
 
     def call(step: Step, batch: pa.RecordBatch) -> pa.RecordBatch:
-        child.report(step.name, WARM_UP_SECONDS)
+        child.report(step.called, WARM_UP_SECONDS)
         return step(batch)
 
     # the road that every batch comes: read-only buffers are another type to numba

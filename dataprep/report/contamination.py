@@ -142,4 +142,4 @@ def _evaluations(out: str) -> dict[str, Any]:
     for step in storage.read_json(path)["settings"]["steps"]:
         if STEP in step["step"]:
             return step["evaluations"]
-    raise ValueError(f"{out}: its recipe has no step {STEP!r} in clean.steps, so no evaluation set was looked for")
+    raise ValueError(f"{out}: its recipe has no step {STEP!r} in clean, so no evaluation set was looked for")

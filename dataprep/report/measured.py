@@ -1,6 +1,6 @@
 """What a finished clean stage says about itself: the steps that measured, in order, and the rules that decided."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,9 +41,9 @@ class Measured:
     rules: tuple[Reject, ...]
     tally: Tally
 
-    @property
-    def editors(self) -> tuple[str, ...]:
-        return tuple(step.name for step in self.steps if step.edits)
+    def editors(self, rules: Sequence[Reject]) -> list[str]:
+        """The names of those steps whose edits ``rules`` see."""
+        return [step.name for step in deciding(self.steps, rules) if step.edits]
 
 
 def load_measured(out: str) -> Measured:
@@ -75,6 +75,14 @@ def measured_by(identity: Mapping[str, Any]) -> MeasuredBy:
     """From what `dataprep.clean.catalogue.describe_step` says; a foreign step's code is no part of what is compared."""
     compared = {key: item for key, item in identity.items() if key != "code"}
     return MeasuredBy(step_name(identity["step"]), tuple(identity["columns"]), identity["edits"], compared)
+
+
+def deciding(steps: Sequence[MeasuredBy], rules: Sequence[Reject]) -> list[MeasuredBy]:
+    """Those that measure what ``rules`` compare, and those that edited the text before one of them."""
+    needed = compared_signals(rules)
+    measuring = [position for position, step in enumerate(steps) if needed.intersection(step.columns)]
+    last = max(measuring, default=0)
+    return [step for position, step in enumerate(steps) if position in measuring or (step.edits and position < last)]
 
 
 def fires(rule: Reject, signals: Mapping[str, Any]) -> bool:

@@ -3,7 +3,7 @@
 Decisions:
 - A rule is addressed by its full reason, as documents carry it: ``gopher_quality.stop_words``.
 - Another recipe's rules mean the same only on what its own steps would have measured: a step that its rules need, and
-  every step that edits, must be in the run with equal parameters and files, after the same edits.
+  every step that edits before one of those, must be in the run with equal parameters and files, after the same edits.
 """
 
 import difflib
@@ -14,8 +14,8 @@ import yaml
 
 from dataprep.clean.catalogue import describe_step
 from dataprep.clean.settings import CleanSettings
-from dataprep.report.measured import Measured, MeasuredBy, measured_by
-from dataprep.rules import Reject, RuleSet, compared_signals, load_rule_set, rule_set_names
+from dataprep.report.measured import Measured, MeasuredBy, deciding, measured_by
+from dataprep.rules import Reject, RuleSet, load_rule_set, rule_set_names
 
 OFF = "off"
 
@@ -64,26 +64,29 @@ def _suggest(reason: str, rules: Sequence[Reject]) -> str:
 def rules_of_recipe(clean: CleanSettings, measured: Measured, where: str) -> tuple[Reject, ...]:
     """The rules of another recipe. Raises ``ValueError`` naming the step that the run did not measure so."""
     rules = clean.resolved_rules()
-    needed = compared_signals(rules)
     steps = [measured_by(describe_step(step)) for step in clean.resolved_steps()]
-    missing = [name for name in measured.editors if name not in _editors(steps)]
+    missing = [name for name in measured.editors(rules) if name not in _editors(steps)]
     if missing:
-        raise ValueError(f"{where}: lacks the step {missing[0]}, which edited the texts of this run")
-    for position, step in enumerate(steps):
-        if not step.edits and not needed.intersection(step.columns):
-            continue
-        known = next((i for i, other in enumerate(measured.steps) if other.name == step.name), None)
+        raise ValueError(f"{where}: lacks the step {missing[0]}, which edited before this run measured")
+    for step in deciding(steps, rules):
+        known = _same_place(step, measured.steps)
         if known is None:
             names = ", ".join(other.name for other in measured.steps)
             raise ValueError(f"{where}: its step {step.name} did not run in this run, which has: {names}")
         if measured.steps[known].identity != step.identity:
             raise ValueError(f"{where}: its step {step.name} {_difference(step, measured.steps[known])}")
-        mine, theirs = _editors(steps[:position]), _editors(measured.steps[:known])
+        mine, theirs = _editors(steps[: steps.index(step)]), _editors(measured.steps[:known])
         if mine != theirs:
             raise ValueError(
                 f"{where}: its step {step.name} comes after {_listed(mine)}; in this run, after {_listed(theirs)}"
             )
     return rules
+
+
+def _same_place(step: MeasuredBy, steps: Sequence[MeasuredBy]) -> int | None:
+    """Which of ``steps`` is of the class and, if several are, in the role of ``step``: it shares most columns."""
+    called = [i for i, other in enumerate(steps) if other.name == step.name]
+    return max(called, key=lambda i: len({*steps[i].columns} & {*step.columns}), default=None)
 
 
 def _editors(steps: Sequence[MeasuredBy]) -> list[str]:

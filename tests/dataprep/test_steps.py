@@ -1,5 +1,7 @@
 """One bad document never takes another with it."""
 
+from typing import ClassVar
+
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
@@ -7,17 +9,23 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dataprep.document import BatchBuilder
-from dataprep.steps import apply_steps
+from dataprep.steps import Step, apply_steps
 from dataprep.tally import Tally
 
 
-class Picky:
+class Picky(Step):
     """Adds a column, and raises on any batch that holds a text it does not like: as a parser would."""
 
-    name = "picky"
+    name: ClassVar[str] = "picky"
+    dislikes: str = "bad"
+    part: str = ""
+
+    @property
+    def role(self) -> str:
+        return self.part
 
     def __call__(self, batch: pa.RecordBatch) -> pa.RecordBatch:
-        if pc.any(pc.equal(batch["text"], "bad")).as_py():
+        if pc.any(pc.equal(batch["text"], self.dislikes)).as_py():
             raise ValueError("cannot parse\nthis")
         return batch.append_column("picky.length", pc.utf8_length(batch["text"]))
 
@@ -45,10 +53,18 @@ def test_a_step_that_can_do_nothing_is_broken_itself_and_stops_the_run():
         apply_steps([Picky()], _batch(["bad"] * 20))
 
 
+def test_two_steps_of_one_name_are_not_taken_for_one_that_is_broken():
+    two = [Picky(dislikes="bad", part="one"), Picky(dislikes="worse", part="two")]
+    _, bad = apply_steps(two, _batch(["bad"] * 10 + ["worse"] * 10))
+    assert [row.step for row in bad] == ["picky as one"] * 10 + ["picky as two"] * 10
+    with pytest.raises(RuntimeError, match="picky as two fails for all of 16 documents"):
+        apply_steps(two, _batch(["bad"] * 10 + ["worse"] * 16))
+
+
 @pytest.mark.parametrize("error", [OSError("disk full"), MemoryError(), ImportError("no fasttext")])
 def test_what_is_the_machines_fault_is_no_documents_fault(error):
-    class Unlucky:
-        name = "unlucky"
+    class Unlucky(Step):
+        name: ClassVar[str] = "unlucky"
 
         def __call__(self, batch):
             raise error
@@ -58,8 +74,8 @@ def test_what_is_the_machines_fault_is_no_documents_fault(error):
 
 
 def test_a_step_that_loses_rows_is_a_bug_and_says_so():
-    class Lossy:
-        name = "lossy"
+    class Lossy(Step):
+        name: ClassVar[str] = "lossy"
 
         def __call__(self, batch):
             return batch.slice(1)

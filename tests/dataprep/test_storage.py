@@ -38,6 +38,22 @@ def test_a_killed_write_leaves_no_file_under_its_name(tmp_path):
     assert len(os.listdir(tmp_path)) == 1
 
 
+@pytest.mark.parametrize("make", [storage.open_atomic, storage.directory_atomic])
+@pytest.mark.parametrize("name", ["file/x", "file/x/y"])
+def test_a_place_that_cannot_be_written_is_named_as_it_was_given(tmp_path, make, name):
+    (tmp_path / "file").touch()
+    with pytest.raises(OSError, match="cannot be written: ") as caught, make(f"{tmp_path}/{name}"):
+        raise AssertionError("nothing is begun")
+    assert caught.value.filename == f"{tmp_path}/{name}"
+
+
+def test_a_file_is_not_written_over_a_directory(tmp_path):
+    with pytest.raises(IsADirectoryError) as caught:
+        storage.write_bytes(str(tmp_path), b"x")
+    assert caught.value.filename == str(tmp_path)
+    assert os.listdir(tmp_path) == []
+
+
 def test_an_object_store_gets_whole_objects_only():
     path = "memory://bucket/a/b.json"
     storage.write_json(path, {"b": 1, "a": [2]})

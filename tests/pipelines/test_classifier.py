@@ -8,12 +8,14 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 
+from dataprep.classifier.measure import measure
 from dataprep.models import model_fingerprint
 from dataprep.recipe import parse_recipe
-from pipelines.classifier_cli import recipe_part
+from pipelines.classifier_cli import recipe_part, rough_rows
 from pipelines.clean import CleanStage
 from pipelines.cli import main
 from tests.dataprep.classifier.conftest import encyclopedia, write_jsonl
@@ -38,6 +40,9 @@ def test_the_printed_yaml_keeps_good_documents_and_names_why_the_others_go(share
     pasted = done.stdout[done.stdout.index("clean:") :]
     assert pasted == recipe_part(report, str(out))
     assert f"area under the ROC curve {report['held_out']['roc_auc']:.4f}" in done.stdout
+    held_out = report["documents"]["held_out"] // 2
+    note = f"Up to 50% the figures are rough: they keep fewer than 10 of {held_out} held-out negatives."
+    assert note in " ".join(done.stdout.split())
     threshold = report["held_out"]["chosen"]["threshold"]
     assert report["held_out"]["chosen"]["keep_rate"] == 0.2
 
@@ -58,12 +63,22 @@ def test_the_printed_yaml_keeps_good_documents_and_names_why_the_others_go(share
 
 
 @pytest.mark.parametrize(
+    ("negatives", "rough"),
+    [(1, "Up to 50% "), (99, "Up to 10% "), (100, "Up to 5% "), (999, "Up to 1% "), (1000, None)],
+)
+def test_keep_rates_that_few_negatives_stand_for_are_said_to_be_rough(negatives: int, rough: str | None) -> None:
+    note = rough_rows(measure(np.ones(5), np.linspace(0, 1, negatives), 0.1))
+    assert note is None if rough is None else note is not None and note.startswith(rough)
+
+
+@pytest.mark.parametrize(
     ("arguments", "words"),
     [
         ("--positive x --negative y --out new", "positive: 'x' does not exist or matches nothing"),
         ("--positive x --negative y --out .", "exists already; remove it, or give another directory"),
         ("--positive x,weight=0 --negative y --out new", "--positive x,weight=0: weight: '0': input should be greater"),
         ("--positive x --negative y --out new --set dimm=3", "dimm: unknown field; did you mean 'dim'?"),
+        ("--positive x --negative y --out new --set zzz=3", "zzz: unknown field; allowed: bucket, dim, "),
         ("--positive x --negative y --out new --set dim", "--set dim: must be FIELD=VALUE"),
         ("--positive x --negative y --out new --keep-rate 2", "keep_rate: 2.0: input should be less than 1"),
         ("--positive x --out new", "Missing option '--negative'"),

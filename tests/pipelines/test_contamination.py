@@ -120,12 +120,23 @@ def test_found_items_are_written_with_the_row_they_come_from(run: Path, tmp_path
     assert (second["item"], second["file"], second["row"]) == (2, str(run / "b.jsonl"), 1)
 
 
+def test_a_directory_given_for_the_items_is_named_in_one_line(
+    run: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["dataprep", "contamination", str(run / "out"), "--items", str(run)])
+    with pytest.raises(SystemExit) as stop:
+        cli.main()
+    assert stop.value.code == 2
+    shown = capsys.readouterr()
+    assert (shown.out, shown.err) == ("", f"error: {run}: cannot be written: Is a directory\n")
+
+
 def test_a_run_that_did_not_look_is_told_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     make_run(tmp_path / "out")
     for directory, words in (
-        (tmp_path / "out", "has no step 'decontamination' in clean.steps"),
+        (tmp_path / "out", "has no step 'decontamination' in clean, so"),
         (tmp_path, "not a run directory"),
     ):
         monkeypatch.setattr(sys, "argv", ["dataprep", "contamination", str(directory)])

@@ -43,6 +43,7 @@ def test_what_would_be_is_what_the_printed_command_makes(finished, library, tmp_
     _, lines = decided(finished, ["gopher_quality.stop_words=9"], samples=0)
     (kept,) = (line for line in lines if line[:1] == ["kept"])
     assert lines[-1][:5] == ["dataprep", "run", "RECIPE", "--out", str(finished)]
+    assert " ".join(lines[-2]).endswith("repeat the --set options that the run was given:")
     value = recipe(library)
     apply_override(value, lines[-1][-1])
     (tmp_path / "documents").symlink_to(finished / "documents")
@@ -69,10 +70,14 @@ def test_another_recipe_is_taken_by_its_file(finished, tmp_path):
         decided(finished, recipe=str(file))
 
 
-def test_edits_are_said_to_stay(tmp_path):
+@pytest.mark.parametrize("where", ["steps", "after"])
+def test_edits_are_said_to_stay_where_a_rule_sees_them(tmp_path, where):
     write_documents(tmp_path, ["a | b", "c | | d"])
-    write_clean(tmp_path, steps=[EDITOR], rules=[{"reject": "marks", "when": "edit.marks", "above": 1}])
-    text, _ = decided(tmp_path, ["marks=0"])
+    write_clean(tmp_path, rules=[{"reject": "short", "when": "gopher.words", "below": 3}], **{where: [EDITOR]})
+    text, _ = decided(tmp_path, ["short=4"])
+    if where == "after":
+        assert "note" not in text
+        return
     assert f"note: {EDITOR} edited texts" in text
     assert "deciding again cannot undo an edit" in text
 

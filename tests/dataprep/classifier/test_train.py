@@ -138,6 +138,15 @@ def test_a_directory_that_exists_is_never_overwritten(tmp_path: Path) -> None:
         train(positive, negative, "gs://bucket/model", TrainSettings())
 
 
+def test_a_place_that_cannot_be_written_is_named_before_anything_is_read(tmp_path: Path) -> None:
+    positive, negative = small(tmp_path / "in")
+    (tmp_path / "file").touch()
+    phases: list[str] = []
+    with pytest.raises(OSError, match=r"cannot be written: .*file/model'$"):
+        train(positive, negative, f"{tmp_path}/file/model", TrainSettings(), lambda phase, _: phases.append(phase))
+    assert phases == []
+
+
 def test_every_setting_is_on_the_page() -> None:
     page = (Path(__file__).parents[3] / "docs" / "classifiers.md").read_text(encoding="utf-8")
     for name in TrainSettings.model_fields:

@@ -47,6 +47,27 @@ class DropMarks(Step):
         return with_columns(edited, self.columns, {"edit.marks": pc.count_substring(text, "|")})
 
 
+class Length(Step):
+    """Characters, some times over; can run in several roles."""
+
+    name: ClassVar[str] = "length"
+    part: str
+    times: int = 1
+
+    @property
+    def role(self) -> str:
+        return self.part
+
+    @property
+    def columns(self) -> pa.Schema:
+        return pa.schema([(f"length.{self.part}", pa.int32())])
+
+    def __call__(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        lengths = pc.multiply(pc.utf8_length(batch.column("text")), self.times).cast(pa.int32())
+        return with_columns(batch, self.columns, {f"length.{self.part}": lengths})
+
+
+LENGTH = f"{Length.__module__}:Length"
 EDITOR = f"{DropMarks.__module__}:DropMarks"
 
 

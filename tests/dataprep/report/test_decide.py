@@ -19,7 +19,7 @@ from dataprep.report.rulechange import change_rules, rules_of_recipe, to_make_it
 from dataprep.rules import Reject, Use
 from dataprep.tally import Tally
 from tests.dataprep.report import cleaning
-from tests.dataprep.report.cleaning import EDITOR, RULES, quantiles, verdicts, write_clean, write_documents
+from tests.dataprep.report.cleaning import EDITOR, LENGTH, RULES, quantiles, verdicts, write_clean, write_documents
 from tests.dataprep.report.conftest import MadeRun
 
 ALL = 10_000  # samples: every document that changes sides
@@ -217,6 +217,18 @@ def test_a_recipe_that_measures_otherwise_is_refused_by_the_name_of_its_step(
     assert message in str(caught.value)
 
 
+def test_a_recipe_with_one_class_in_two_roles_decides_its_own_run(tmp_path: Path) -> None:
+    write_documents(tmp_path, ["a b", "c"])
+    rules = [{"reject": part, "when": f"length.{part}", "below": 3} for part in ("one", "two")]
+    steps = [{LENGTH: {"part": "one"}}, {LENGTH: {"part": "two", "times": 2}}]
+    own = write_clean(tmp_path, steps=steps, rules=rules)
+    measured = load_measured(str(tmp_path))
+    assert rules_of_recipe(own, measured, "r") == measured.rules
+    other = CleanSettings.model_validate({"steps": [steps[0], {LENGTH: {"part": "two"}}], "rules": rules})
+    with pytest.raises(ValueError, match=r"its step .*Length has times = 1; this run measured with 2"):
+        rules_of_recipe(other, measured, "r")
+
+
 def test_steps_that_no_rule_needs_may_differ(measured: Measured) -> None:
     rules = [{"use": "fineweb"}]
     other = CleanSettings.model_validate({"steps": [{"language": {"first_characters": 500}}], "rules": rules})
@@ -228,13 +240,27 @@ def test_a_recipe_must_edit_as_the_run_did(tmp_path: Path) -> None:
     rules = [{"reject": "few_lines", "when": "fineweb.lines", "below": 1}]
     edited = write_clean(tmp_path, steps=[EDITOR, "fineweb"], rules=rules)
     measured = load_measured(str(tmp_path))
-    assert measured.editors == (EDITOR,)
+    assert measured.editors(measured.rules) == [EDITOR]
     assert rules_of_recipe(edited, measured, "same") == measured.rules
-    with pytest.raises(ValueError, match=r"^r: lacks the step .*DropMarks, which edited the texts of this run"):
+    with pytest.raises(ValueError, match=r"^r: lacks the step .*DropMarks, which edited before this run measured"):
         rules_of_recipe(CleanSettings.model_validate({"rules": rules}), measured, "r")
     after = CleanSettings.model_validate({"steps": ["fineweb", EDITOR], "rules": rules})
     with pytest.raises(ValueError, match=r"its step fineweb comes after no edit; .*, after the edits of .*DropMarks"):
         rules_of_recipe(after, measured, "r")
+
+
+def test_edits_after_all_that_rules_compare_bind_no_recipe(tmp_path: Path) -> None:
+    write_documents(tmp_path, ["a | b", "c"])
+    rules = [{"reject": "few_lines", "when": "fineweb.lines", "below": 1}]
+    write_clean(tmp_path, rules=rules, after=[EDITOR, "gopher_quality"])
+    measured = load_measured(str(tmp_path))
+    assert measured.editors(measured.rules) == []
+    for after in ([], [EDITOR], ["pii"]):
+        other = CleanSettings.model_validate({"rules": rules, "after": after})
+        assert rules_of_recipe(other, measured, "r") == measured.rules
+    words = CleanSettings.model_validate({"rules": [{"reject": "short", "when": "gopher.words", "below": 1}]})
+    with pytest.raises(ValueError, match=r"lacks the step .*DropMarks, which edited"):
+        rules_of_recipe(words, measured, "r")
 
 
 @pytest.mark.parametrize(
