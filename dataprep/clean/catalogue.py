@@ -101,7 +101,7 @@ def _class(name: str) -> type[Step]:
     try:
         found = getattr(import_module(module), attribute)
     except (ImportError, AttributeError) as error:
-        raise ValueError(f"step {name!r} cannot be imported: {error}") from None
+        raise ValueError(f"step {name!r} cannot be imported: {error} (PYTHONPATH says where modules are)") from None
     if not (isinstance(found, type) and issubclass(found, Step)):
         raise ValueError(f"step {name!r} is not a subclass of dataprep.steps.Step")
     return found

@@ -19,6 +19,7 @@ Decisions:
 """
 
 import difflib
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import pyarrow as pa
@@ -95,7 +96,7 @@ class CleanSettings(Settings):
                 for entry in rule.steps():
                     need(make_step(entry), f"rule set {rule.use!r}")
             elif not any(rule.when in step.columns.names for step in (*steps, *self.after)):
-                need(_provider(rule), f"rule {rule.reject!r}")
+                need(_provider(rule, steps), f"rule {rule.reject!r}")
         return [*steps, *self.after]
 
     def columns(self) -> pa.Schema:
@@ -107,7 +108,7 @@ class CleanSettings(Settings):
         return resolve(self.rules)
 
 
-def _provider(rule: Reject) -> Step:
+def _provider(rule: Reject, given: Sequence[Step]) -> Step:
     """The step that, without parameters, measures what ``rule`` compares; none that edits: a rule only looks."""
     measured: dict[str, Step] = {}
     incomplete: list[str] = []
@@ -122,8 +123,16 @@ def _provider(rule: Reject) -> Step:
             continue
         measured.update(dict.fromkeys(step.columns.names, step))
     if rule.when not in measured:
-        close = " or ".join(difflib.get_close_matches(rule.when, measured, 3))
-        hint = f"did you mean {close}?" if close else f"steps are: {', '.join(STEPS)}, or module:Class of your own"
-        hint += f" ({' and '.join(incomplete)} must be given in steps)" if incomplete else ""
+        family = rule.when.partition(".")[0]
+        own = [name for step in given for name in step.columns.names]
+        close = [name for name in own if name.startswith(f"{family}.")]
+        close = close or difflib.get_close_matches(rule.when, [*own, *measured], 3)
+        unsaid = [name for name in incomplete if name.startswith(family) or family.startswith(name)]
+        if unsaid and not any(name.startswith(f"{family}.") for name in own):
+            hint = f"give the step {' or '.join(unsaid)} among the steps"
+        elif close:
+            hint = f"did you mean {' or '.join(close)}?"
+        else:
+            hint = f"steps are: {', '.join(STEPS)}, or module:Class"
         raise ValueError(f"no step measures {rule.when!r}, which the rule {rule.reject!r} compares; {hint}")
     return measured[rule.when]

@@ -132,7 +132,7 @@ def test_a_step_of_ones_own_is_named_by_its_place() -> None:
         ),
         (
             "rules: [{reject: a, when: toxicity.words, above: 0}]",
-            "toxicity and",
+            "which the rule 'a' compares; give the step toxicity among the steps",
         ),
         ("rules: [{use: urls@datatrove-0.10}]", "urls: needs a list; allowed: domains, urls, hard_words"),
         ("rules: [{reject: a, when: gopher.words}]", "no comparison; exactly one is needed: below, above"),
@@ -141,7 +141,10 @@ def test_a_step_of_ones_own_is_named_by_its_place() -> None:
         ("rules: [{reject: a, when: language.label, below: 3}]", "language.label, which is text, with 3.0"),
         ("rules: [{reject: a, when: gopher.words, equals: en}]", "gopher.words, which is a number, with 'en'"),
         ("rules: [{reject: a, when: language.label, one_of: [en, 3]}]", "which is text, with ('en', 3)"),
-        ("steps: [{language: {model: /nowhere.bin}}]", "'/nowhere.bin' is not a file; allowed: lid.176"),
+        (
+            "steps: [{language: {model: /nowhere.bin}}]",
+            "'/nowhere.bin' is not a file; allowed: a fastText model's path",
+        ),
         ("steps: [{language: {first_characters: 0}}]", "greater than or equal to 1"),
     ],
 )

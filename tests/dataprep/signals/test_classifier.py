@@ -131,7 +131,7 @@ def test_labels_are_read_without_loading_the_model(model: str) -> None:
     ("parameters", "message"),
     [
         ("{}", "classifier.model: Field required"),
-        ("{model: /nowhere.bin}", "classifier: model '/nowhere.bin' is not a file; allowed: lid.176, or a"),
+        ("{model: /nowhere.bin}", "classifier: model '/nowhere.bin' is not a file; allowed: a fastText model's path"),
         ("{model: MODEL}", "MODEL' has no label 'positive'; allowed: "),
         ("{model: lid.176}", "'lid.176' has no label 'positive'; allowed: en, ru, de"),
         ("{model: MODEL, label: hq, as: Edu Score}", "classifier.as: 'Edu Score': String should match pattern"),

@@ -70,7 +70,9 @@ def test_another_model_is_used_by_its_path(tmp_path: Path) -> None:
 
 
 def test_a_missing_or_broken_model_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"nowhere\.bin' is not a file; allowed: lid\.176"):
+    with pytest.raises(
+        ValueError, match=r"nowhere\.bin' is not a file; allowed: a fastText model's path \(or lid\.176\)"
+    ):
         model_path("nowhere.bin")
     broken = tmp_path / "broken.bin"
     broken.write_bytes(MAGIC + b"cut off")
@@ -82,7 +84,9 @@ def test_a_file_of_another_kind_is_refused_when_the_recipe_is_read(tmp_path: Pat
     path = tmp_path / "model.bin"
     for content in (b"GGUF and so on", b"\xba\x16", b""):
         path.write_bytes(content)
-        with pytest.raises(ValidationError, match=r"model\.bin' is not a fastText model, .*; allowed: lid\.176"):
+        with pytest.raises(
+            ValidationError, match=r"model\.bin' is not a fastText model, .*; allowed: the path of a \.bin or \.ftz"
+        ):
             Language(model=str(path))
 
 
