@@ -25,11 +25,12 @@ class Step(Settings):
 
     name: ClassVar[str]
     edits: ClassVar[bool] = False  # whether it changes ``text``, and so what the steps after it measure
+    schema: ClassVar[pa.Schema]  # of the columns, where they do not depend on the settings
 
     @property
     def columns(self) -> pa.Schema:
         """Exactly the columns that a call adds, ``family.signal`` each, whatever the batch."""
-        raise NotImplementedError
+        return self.schema
 
     @property
     def role(self) -> str:

@@ -71,14 +71,11 @@ class C4Lines(Step):
 
     name: ClassVar[str] = "c4"
     edits: ClassVar[bool] = True
+    schema: ClassVar[pa.Schema] = COLUMNS
     end_marks: str = ".?!\"'"
     fewest_words: Annotated[int, Field(ge=0)] = 3
     count_after_citations: bool = False
     longest_word: Annotated[int, Field(ge=1)] = 1000
-
-    @property
-    def columns(self) -> pa.Schema:
-        return COLUMNS
 
     def depends_on(self) -> dict[str, Any]:
         return {"spacy": version("spacy")}

@@ -48,14 +48,11 @@ class DclmLines(Step):
 
     name: ClassVar[str] = "dclm_lines"
     edits: ClassVar[bool] = True
+    schema: ClassVar[pa.Schema] = COLUMNS
     capitals: Annotated[float, Field(ge=0, le=1)] = 0.5
     digits: Annotated[float, Field(ge=0, le=1)] = 0.999999
     least_words: Annotated[int, Field(ge=0)] = 2
     phrase_words: Annotated[int, Field(ge=0)] = 10
-
-    @property
-    def columns(self) -> pa.Schema:
-        return COLUMNS
 
     def __call__(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         text = Utf8.of(batch.column("text"))

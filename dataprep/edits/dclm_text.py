@@ -24,7 +24,7 @@ from dataprep.edits.base import delete_spans
 from dataprep.edits.tlds import TLDS
 from dataprep.steps import Step, with_columns
 from dataprep.text.classes import ALPHA, NUMBER, SPACE, classes
-from dataprep.text.utf8 import BASE, ONE, Bytes, Hashes, Longs, Utf8, decode, extend_hash, last_character
+from dataprep.text.utf8 import BASE, ONE, Bytes, Hashes, Longs, Utf8, decode, extend_hash, find_sorted, last_character
 
 SPACES = 10  # white space that goes with what follows it
 BODY = 256  # characters before the last dot
@@ -41,11 +41,8 @@ class DclmText(Step):
 
     name: ClassVar[str] = "dclm_text"
     edits: ClassVar[bool] = True
+    schema: ClassVar[pa.Schema] = COLUMNS
     newlines: Annotated[int, Field(ge=1)] = 2
-
-    @property
-    def columns(self) -> pa.Schema:
-        return COLUMNS
 
     def __call__(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         text = Utf8.of(batch.column("text"))
@@ -87,18 +84,12 @@ def _hashes(values: Bytes, offsets: Longs) -> Hashes:
 
 
 @njit(nogil=True, cache=True)
-def _is_known(hashed: np.uint64, known: Hashes) -> bool:
-    place = np.searchsorted(known, hashed)
-    return bool(place < len(known) and known[place] == hashed)
-
-
-@njit(nogil=True, cache=True)
 def _begins_with_domain(values: Bytes, start: int, end: int, known: Hashes) -> bool:
     hashed = np.uint64(0)
     for i in range(start, min(end, start + LONGEST)):
         byte = values[i]
         hashed = hashed * BASE + (np.uint64(byte | 0x20 if 0x41 <= byte <= 0x5A else byte) + ONE)
-        if _is_known(hashed, known):
+        if find_sorted(known, hashed) >= 0:
             return True
     return False
 
@@ -120,7 +111,7 @@ def _domain_end(values: Bytes, dot: int, end: int, table: Bytes, known: Hashes) 
         i += size
         if i - dot - 1 > LONGEST:
             return -1
-    return i if _is_known(extend_hash(np.uint64(0), values, dot + 1, i), known) else -1
+    return i if find_sorted(known, extend_hash(np.uint64(0), values, dot + 1, i)) >= 0 else -1
 
 
 @njit(nogil=True, cache=True)

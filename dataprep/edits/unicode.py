@@ -74,12 +74,9 @@ class Unicode(Step):
 
     name: ClassVar[str] = "unicode"
     edits: ClassVar[bool] = True
+    schema: ClassVar[pa.Schema] = COLUMNS
     repair: tuple[Repair, ...] = ("mojibake", "html_entities", "controls")
     normalise: Form = "NFC"
-
-    @property
-    def columns(self) -> pa.Schema:
-        return COLUMNS
 
     def depends_on(self) -> dict[str, Any]:
         return {"ftfy": version("ftfy")}

@@ -5,10 +5,9 @@ exactly 0.2 stored as float32 would already be above it. A ratio without a denom
 lines and no words) is 0.0; counts are int32.
 """
 
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
 from dataprep.steps import Step
@@ -25,12 +24,7 @@ def ratio(numerator: NDArray[Any], denominator: NDArray[Any]) -> NDArray[np.floa
 class OfWords(Step):
     """A signal whose ``words`` are those of a definition in `dataprep.text.view`."""
 
-    schema: ClassVar[pa.Schema]  # of its columns
     words: WordsName = "unicode"
-
-    @property
-    def columns(self) -> pa.Schema:
-        return self.schema
 
     def depends_on(self) -> dict[str, Any]:
         return {"libraries": libraries_of(self.words)}

@@ -90,10 +90,7 @@ class Dclm(Step):
     """Adds the ``dclm.*`` columns that DCLM-Baseline's document rules compare."""
 
     name: ClassVar[str] = "dclm"
-
-    @property
-    def columns(self) -> pa.Schema:
-        return COLUMNS
+    schema: ClassVar[pa.Schema] = COLUMNS
 
     def __call__(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         text = text_of(batch)

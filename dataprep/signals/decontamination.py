@@ -51,6 +51,7 @@ class Decontamination(Step):
     """
 
     name: ClassVar[str] = "decontamination"
+    schema: ClassVar[pa.Schema] = COLUMNS
     evaluations: dict[SetName, Evaluation] = Field(min_length=1)
     ngram: int = Field(default=13, ge=1)
     min_words: int = Field(default=8, ge=1)
@@ -61,10 +62,6 @@ class Decontamination(Step):
         if self.min_words > self.ngram:
             raise ValueError(f"min_words {self.min_words} is above ngram {self.ngram}; allowed: at most ngram")
         return self
-
-    @property
-    def columns(self) -> pa.Schema:
-        return COLUMNS
 
     def depends_on(self) -> dict[str, Any]:
         """The files' bytes; and the counts that a report needs besides the columns."""

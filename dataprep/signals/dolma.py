@@ -60,10 +60,7 @@ class Dolma(Step):
     """Adds the ``dolma.*`` columns."""
 
     name: ClassVar[str] = "dolma"
-
-    @property
-    def columns(self) -> pa.Schema:
-        return COLUMNS
+    schema: ClassVar[pa.Schema] = COLUMNS
 
     def __call__(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         text = text_of(batch)

@@ -38,6 +38,7 @@ class Language(Step):
     """
 
     name: ClassVar[str] = "language"
+    schema: ClassVar[pa.Schema] = pa.schema([("language.label", pa.string()), ("language.score", pa.float64())])
     model: str = LANGUAGES_176
     first_characters: Annotated[int, Field(ge=1)] = 1000
 
@@ -46,10 +47,6 @@ class Language(Step):
     def _exists(cls, model: str) -> str:
         model_path(model)
         return model
-
-    @property
-    def columns(self) -> pa.Schema:
-        return pa.schema([("language.label", pa.string()), ("language.score", pa.float64())])
 
     def depends_on(self) -> dict[str, Any]:
         return {"model": model_fingerprint(self.model)}

@@ -59,11 +59,8 @@ class Technical(Step):
     """Adds the ``technical.*`` columns. A line of prose of ``wrap`` code points or more goes on in the next."""
 
     name: ClassVar[str] = "technical"
+    schema: ClassVar[pa.Schema] = COLUMNS
     wrap: Annotated[int, Field(ge=1)] = 50
-
-    @property
-    def columns(self) -> pa.Schema:
-        return COLUMNS
 
     def __call__(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         text = text_of(batch)

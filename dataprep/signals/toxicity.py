@@ -53,6 +53,7 @@ class Toxicity(Step):
     """
 
     name: ClassVar[str] = "toxicity"
+    schema: ClassVar[pa.Schema] = COLUMNS
     lists: str
     language: str = "en"
     allowed: tuple[str, ...] = ("sm", "グロ", "女の子", "性")
@@ -64,10 +65,6 @@ class Toxicity(Step):
         if not _files(lists):
             raise ValueError("has no list; allowed: a folder with one word list a language, called like it (en, pt)")
         return lists
-
-    @property
-    def columns(self) -> pa.Schema:
-        return COLUMNS
 
     def depends_on(self) -> dict[str, Any]:
         return {"lists": {name: fingerprint([path]) for name, path in _files(self.lists).items()}}

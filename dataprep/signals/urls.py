@@ -36,10 +36,10 @@ import tldextract
 from numba import njit
 from pydantic import ValidationInfo, field_validator, model_validator
 
-from dataprep.signals.wordlists import Bools, contains, entries, extend_back, fingerprint, hashes, isin, list_files
+from dataprep.signals.wordlists import Bools, entries, extend_back, fingerprint, hashes, isin, list_files
 from dataprep.steps import Step, with_columns
 from dataprep.text.trie import Trie
-from dataprep.text.utf8 import Bytes, Hashes, Ints, Longs, Utf8
+from dataprep.text.utf8 import Bytes, Hashes, Ints, Longs, Utf8, find_sorted
 
 NOT_IN_WORDS = "[^a-zA-Z0-9]+"
 _SPLIT = re.compile(NOT_IN_WORDS).split
@@ -74,6 +74,7 @@ class UrlLists(Step):
     """
 
     name: ClassVar[str] = "urls"
+    schema: ClassVar[pa.Schema] = COLUMNS
     domains: tuple[str, ...] = ()
     urls: tuple[str, ...] = ()
     hard_words: tuple[str, ...] = ()
@@ -92,10 +93,6 @@ class UrlLists(Step):
         if not any(getattr(self, name) for name in LISTS):
             raise ValueError(f"needs a list; allowed: {', '.join(LISTS)}")
         return self
-
-    @property
-    def columns(self) -> pa.Schema:
-        return COLUMNS
 
     def depends_on(self) -> dict[str, Any]:
         lists = {name: fingerprint(list_files(getattr(self, name), name)) for name in LISTS}
@@ -231,7 +228,7 @@ def _may_be_listed(values: Bytes, offsets: Longs, domains: Hashes) -> Bools:
         hashed = np.uint64(0)
         for k in range(stop - 1, start - 1, -1):
             hashed = extend_back(hashed, values[k])
-            if (k == start or values[k - 1] == DOT) and contains(domains, hashed):
+            if (k == start or values[k - 1] == DOT) and find_sorted(domains, hashed) >= 0:
                 result[d] = True
                 break
     return result

@@ -16,7 +16,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from dataprep import storage
-from dataprep.text.utf8 import BASE, ONE, Bytes, Hashes, Longs, Utf8
+from dataprep.text.utf8 import BASE, ONE, Bytes, Hashes, Longs, Utf8, find_sorted
 
 Bools = NDArray[np.bool_]
 
@@ -74,20 +74,6 @@ def extend_back(hashed: np.uint64, byte: np.uint8) -> np.uint64:
 
 
 @njit(nogil=True, cache=True)
-def contains(ordered: Hashes, value: np.uint64) -> bool:
-    """Whether a sorted list has ``value``."""
-    low = 0
-    high = len(ordered)
-    while low < high:
-        middle = (low + high) // 2
-        if ordered[middle] < value:
-            low = middle + 1
-        else:
-            high = middle
-    return low < len(ordered) and ordered[low] == value
-
-
-@njit(nogil=True, cache=True)
 def _hashes(values: Bytes, offsets: Longs) -> Hashes:
     result = np.zeros(len(offsets) - 1, np.uint64)
     for d in range(len(offsets) - 1):
@@ -101,5 +87,5 @@ def isin(values: Hashes, ordered: Hashes) -> Bools:
     """Which of ``values`` a sorted list has."""
     result = np.zeros(len(values), np.bool_)
     for k in range(len(values)):
-        result[k] = contains(ordered, values[k])
+        result[k] = find_sorted(ordered, values[k]) >= 0
     return result

@@ -17,7 +17,7 @@ import numpy as np
 from numba import njit
 
 from dataprep.text.fold import bare_table
-from dataprep.text.utf8 import BASE, Bytes, Hashes, Ints, Longs, Utf8, decode, power
+from dataprep.text.utf8 import BASE, Bytes, Hashes, Ints, Longs, Utf8, decode, find_sorted, power
 from dataprep.text.words import HAS_CONTENT, Words
 
 _MIX_1, _MIX_2 = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
@@ -124,20 +124,6 @@ def _has(bits: Hashes, key: np.uint64) -> bool:
 
 
 @njit(nogil=True, cache=True)
-def _search(keys: Hashes, key: np.uint64) -> int:
-    """The position of ``key`` in the sorted ``keys``, or -1."""
-    low = 0
-    high = len(keys)
-    while low < high:
-        middle = (low + high) // 2
-        if keys[middle] < key:
-            low = middle + 1
-        else:
-            high = middle
-    return low if low < len(keys) and keys[low] == key else -1
-
-
-@njit(nogil=True, cache=True)
 def _find(
     offsets: Longs,
     running: Hashes,
@@ -162,7 +148,7 @@ def _find(
                 key = running[i + lengths[k]] - running[i] * powers[k]
                 if not _has(key_bits, key):
                     continue
-                at = _search(keys, key)
+                at = find_sorted(keys, key)
                 if at < 0:
                     continue
                 if count == len(found):

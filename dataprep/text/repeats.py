@@ -145,6 +145,19 @@ def _load_document(
         keys[i] = hashes[first + i]
 
 
+@njit(nogil=True, cache=True, inline="always")
+def _grow(
+    keys: Hashes, n: int, grown: int, length: int, first: int, hashes: Hashes, powers: Hashes, spaced: bool
+) -> int:
+    """Turn the keys of n-grams of ``grown`` words into those of ``length``, joined by a space or by nothing."""
+    while grown < length:
+        for i in range(n - grown):
+            key = keys[i] * BASE + SPACE_BYTE if spaced else keys[i]
+            keys[i] = key * powers[i + grown] + hashes[first + i + grown]
+        grown += 1
+    return grown
+
+
 @njit(nogil=True, cache=True)
 def _top_ngrams(
     offsets: Longs,
@@ -172,11 +185,7 @@ def _top_ngrams(
         grown = 1
         for k in range(len(lengths)):
             length = lengths[k]
-            while grown < length:
-                for i in range(n - grown):
-                    j = i + grown
-                    keys[i] = (keys[i] * BASE + SPACE_BYTE) * powers[j] + hashes[first + j]
-                grown += 1
+            grown = _grow(keys, n, grown, length, first, hashes, powers, True)
             if n < length:
                 continue
             slots[:size] = -1
@@ -219,11 +228,7 @@ def _repeated_ngrams(offsets: Longs, sizes: Ints, chars: Ints, hashes: Hashes, l
         grown = 1
         for k in range(len(lengths)):
             length = lengths[k]
-            while grown < length:
-                for i in range(n - grown):
-                    j = i + grown
-                    keys[i] = keys[i] * powers[j] + hashes[first + j]
-                grown += 1
+            grown = _grow(keys, n, grown, length, first, hashes, powers, False)
             slots[:size] = -1
             i = 0
             while i <= n - length:
@@ -257,11 +262,7 @@ def _recurring_ngrams(
         grown = 1
         for k in range(len(lengths)):
             length = lengths[k]
-            while grown < length:
-                for i in range(n - grown):
-                    j = i + grown
-                    keys[i] = (keys[i] * BASE + SPACE_BYTE) * powers[j] + hashes[first + j]
-                grown += 1
+            grown = _grow(keys, n, grown, length, first, hashes, powers, True)
             slots[:size] = -1
             for i in range(n - length + 1):
                 seen = _find(slots, size - 1, keys, i)

@@ -16,7 +16,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from dataprep.text.utf8 import Bytes, Hashes, Ints, Longs, decode, extend_hash
+from dataprep.text.utf8 import Bytes, Hashes, Ints, Longs, decode, extend_hash, find_sorted
 
 Codes = NDArray[np.int32]
 Classes = NDArray[np.uint16]
@@ -56,8 +56,7 @@ def _special(values: Bytes, places: Longs, lo: int, hi: int, keys: Hashes) -> An
     if hi - lo > SPECIAL_CODES:
         return -1
     key = extend_hash(np.uint64(0), values, places[lo], places[hi])
-    i = np.searchsorted(keys, key)
-    return i if i < len(keys) and keys[i] == key else -1
+    return find_sorted(keys, key)
 
 
 @njit(nogil=True, cache=True, inline="always")

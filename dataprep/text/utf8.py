@@ -134,6 +134,20 @@ def extend_hash(hashed: np.uint64, values: Bytes, start: int, end: int) -> np.ui
 
 
 @njit(nogil=True, cache=True)
+def find_sorted(ordered: Hashes, key: np.uint64) -> int:
+    """The position of ``key`` in sorted hashes, or -1."""
+    low = 0
+    high = len(ordered)
+    while low < high:
+        middle = (low + high) // 2
+        if ordered[middle] < key:
+            low = middle + 1
+        else:
+            high = middle
+    return low if low < len(ordered) and ordered[low] == key else -1
+
+
+@njit(nogil=True, cache=True)
 def power(exponent: int) -> np.uint64:
     """``BASE ** exponent`` modulo 2**64."""
     result = ONE
