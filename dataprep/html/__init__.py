@@ -1,6 +1,12 @@
 """From pages to text: the extractors, and the wall between them and the rest.
 
 settings    engine and limits
+tags        the elements and attributes the scanner knows
+automaton   words in class and id to categories
+attributes  the attributes of a start tag
+dom         a page as arrays
+tree        the stack of open elements
+scan        bytes to flat DOM, in one loop
 charset     bytes are decoded once, and never raise
 nesting     how deep a page nests, before anything parses it
 engines     HTML to main text: resiliparse, trafilatura
