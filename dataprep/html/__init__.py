@@ -7,6 +7,14 @@ attributes  the attributes of a start tag
 dom         a page as arrays
 tree        the stack of open elements
 scan        bytes to flat DOM, in one loop
+entities    character references
+claims      where a page says something about itself, and the text there
+jsonld      claims of JSON-LD
+dates       dates as people and machines write them
+names       titles without the site's name, authors without "by"
+collect     elements to claims
+choose      claims to fields
+metadata    title, author, date, language, address and kind of a page
 charset     bytes are decoded once, and never raise
 nesting     how deep a page nests, before anything parses it
 engines     HTML to main text: resiliparse, trafilatura
