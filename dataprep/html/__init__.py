@@ -15,6 +15,7 @@ names       titles without the site's name, authors without "by"
 collect     elements to claims
 choose      claims to fields
 metadata    title, author, date, language, address and kind of a page
+links       the links of pages with their text
 charset     bytes are decoded once, and never raise
 nesting     how deep a page nests, before anything parses it
 engines     HTML to main text: resiliparse, trafilatura
