@@ -7,6 +7,8 @@ attributes  the attributes of a start tag
 dom         a page as arrays
 tree        the stack of open elements
 scan        bytes to flat DOM, in one loop
+phrases     what a short block says it is
+select      which blocks are the page's text, and why the others are not
 charset     bytes are decoded once, and never raise
 nesting     how deep a page nests, before anything parses it
 engines     HTML to main text: resiliparse, trafilatura
