@@ -3,7 +3,7 @@
 quality     F1, precision and recall on every annotated set; the worst pages with what is missing and what is surplus
 speed       pages and megabytes a second on one core, from page bytes to Arrow text
 layout      lines, tables, lists and preformatted text against inscriptis' expectations
-charsets    bytes decoded to the right characters, in 36 encodings
+charsets    bytes decoded to the right characters, in 27 encodings
 sets        the annotated pages and the site of each
 metrics     shingles, segments, bootstrap over pages, folds of sites
 engines     ours and the others behind one interface

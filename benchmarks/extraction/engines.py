@@ -99,6 +99,14 @@ def rival_version(name: str) -> str:
         raise AbsentError(f"{RIVALS[name][0]} is not installed: {INSTALL}") from error
 
 
+def attempt(extract: Rival, html: bytes) -> str:
+    """The page's text, or nothing if the engine raises."""
+    try:
+        return extract(html)
+    except Exception:
+        return ""
+
+
 def run_rival(name: str, pages: Sequence[Page], cache: Path) -> tuple[Result, bool]:
     """Its texts, and whether an earlier run left them in the cache: same version, same pages."""
     key = hashlib.sha256(f"{name} {rival_version(name)}".encode())
@@ -108,24 +116,17 @@ def run_rival(name: str, pages: Sequence[Page], cache: Path) -> tuple[Result, bo
     if file.exists():
         return Result(**json.loads(file.read_text(encoding="utf-8"))), True
     extract = rival(name)
-    _tried(extract, b"<p>Some words of a paragraph.</p>")  # what is loaded at the first page is not a page's time
+    attempt(extract, b"<p>Some words of a paragraph.</p>")  # what is loaded at the first page is not a page's time
     result = Result([], [])
     for page in pages:
         began = time.process_time()
-        result.texts.append(_tried(extract, page.html))
+        result.texts.append(attempt(extract, page.html))
         result.seconds.append(time.process_time() - began)
     cache.mkdir(parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile("w", dir=cache, delete=False, encoding="utf-8") as out:
         json.dump({"texts": result.texts, "seconds": result.seconds}, out)
     Path(out.name).replace(file)
     return result, False
-
-
-def _tried(extract: Rival, html: bytes) -> str:
-    try:
-        return extract(html)
-    except Exception:
-        return ""
 
 
 def _note(row: dict[str, object]) -> str:

@@ -11,13 +11,14 @@ tune on one, look at the other's numbers only.
 
 import argparse
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from benchmarks.extraction import metrics
 from benchmarks.extraction.engines import OURS, RIVALS, AbsentError, Result, ours, run_rival
+from benchmarks.extraction.report import print_table
 from benchmarks.extraction.sets import SETS, Page, find_data, folds, load
 from benchmarks.extraction.worst import differences
 
@@ -52,7 +53,7 @@ def main() -> None:
         print(f"\n{name}: {len(pages)} pages of {sites} sites{half_name}")
         results, cached = _results(arguments.engine, everything, picked, arguments.cache)
         rows = {engine: _counts(pages, result) for engine, result in results.items()}
-        _print_table(_table(pages, results, rows, cached))
+        print_table(_table(pages, results, rows, cached))
         if results and (arguments.worst or arguments.page):
             _print_pages(pages, results, rows, arguments.worst, arguments.page)
         if arguments.write:
@@ -118,15 +119,6 @@ def _digits(value: float, sign: str = "") -> str:
 def _interval(values: np.ndarray, sign: str = "") -> str:
     low, high = metrics.interval(values)
     return f"[{_digits(low, sign)} {_digits(high, sign)}]"
-
-
-def _print_table(table: Iterable[tuple[str, ...]]) -> None:
-    """As Markdown, its columns aligned."""
-    rows = list(table)
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    rows.insert(1, tuple("-" * width for width in widths))
-    for row in rows:
-        print("| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |")
 
 
 def _print_pages(

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from benchmarks.extraction.metrics import NGRAM, Segments, Shingle, Truth, shingles
 
-LONGEST = 200  # characters shown of a run
+LONGEST = 200  # characters shown of a line
+MOST = 25  # lines shown of what is missing, and of what is surplus
 _TOKEN = re.compile(r"\w+")
 
 
@@ -50,8 +51,10 @@ def differences(truth: Truth, text: str, others: dict[str, str]) -> Iterator[str
                     yield f"      in the line: {_cut(where)}"
         return
     for sign, one, two in (("-", truth, text), ("+", text, truth)):
-        for run in runs(one, two):
-            yield f"  {sign} {_cut(run)}"
+        lines = list(runs(one, two))
+        yield from (f"  {sign} {_cut(line)}" for line in lines[:MOST])
+        if len(lines) > MOST:
+            yield f"  {sign} … {len(lines) - MOST} more, {sum(map(len, lines[MOST:])):,} characters"
 
 
 def _cut(line: str) -> str:
