@@ -55,7 +55,7 @@ def decoders() -> dict[str, Decoder]:
 
     found: dict[str, Decoder] = {
         "corpusmill": lambda data, html: decode(data, None, html).text,
-        "resiliparse": lambda data, html: bytes_to_str(data, detect_encoding(data, from_html_meta=html)),
+        "resiliparse": lambda data, html: bytes_to_str(data, detect_encoding(data, from_html_meta=html) or "utf-8"),
         "trafilatura": lambda data, html: decode_file(data),
         "charset_normalizer": lambda data, html: str(from_bytes(data).best() or ""),
     }

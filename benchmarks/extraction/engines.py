@@ -65,7 +65,9 @@ def ours_arrow(profile: str) -> Callable[[pa.RecordBatch], pa.RecordBatch]:
     try:
         from dataprep.html.pages import extract_pages
     except ModuleNotFoundError as error:
-        raise AbsentError("dataprep.html.pages is not in this checkout") from error
+        if error.name != "dataprep.html.pages":
+            raise
+        raise AbsentError(f"{error.name} is not in this checkout") from error
     from dataprep.html.settings import ExtractSettings
 
     settings = ExtractSettings(engine="corpusmill", profile=profile)
@@ -137,7 +139,7 @@ def _note(row: dict[str, object]) -> str:
 def _decoder() -> Callable[[bytes], str]:
     from resiliparse.parse.encoding import bytes_to_str, detect_encoding
 
-    return lambda html: bytes_to_str(html, detect_encoding(html, from_html_meta=True))
+    return lambda html: bytes_to_str(html, detect_encoding(html, from_html_meta=True) or "utf-8")
 
 
 def _resiliparse(**options: bool) -> Rival:

@@ -29,10 +29,8 @@ COLUMNS = ("engine", "F1", "P", "R", "F1, 95 %", "ours - it, 95 %", "folds", "em
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--set", nargs="+", choices=SETS, default=list(SETS), metavar="NAME", help=", ".join(SETS))
-    engines = [*OURS, *RIVALS]
-    parser.add_argument(
-        "--engine", nargs="+", choices=engines, default=engines, metavar="NAME", help=", ".join(engines)
-    )
+    known = [*OURS, *RIVALS]
+    parser.add_argument("--engine", nargs="+", choices=known, default=known, metavar="NAME", help=", ".join(known))
     half = parser.add_mutually_exclusive_group()
     half.add_argument("--dev", action="store_true", help="only sites of the first half")
     half.add_argument("--held", action="store_true", help="only sites of the second half")
