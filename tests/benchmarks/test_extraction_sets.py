@@ -2,7 +2,7 @@
 
 import pytest
 
-from benchmarks.extraction.sets import FOLDS, SETS, Page, folds, html_text, load, site_of
+from benchmarks.extraction.sets import FOLDS, Page, folds, html_text, load, site_of
 
 
 @pytest.mark.parametrize(
@@ -56,4 +56,3 @@ def test_the_real_pages_of_readability_are_the_large_ones(shared_data):
     real = load("readability-real", shared_data / "html-extraction")
     assert len(real) == 53
     assert min(len(page.html) for page in real) > 20_000
-    assert "readability-real" in SETS
