@@ -8,6 +8,9 @@ dom         a page as arrays
 tree        the stack of open elements
 scan        bytes to flat DOM, in one loop
 phrases     what a short block says it is
+rules       thresholds and reasons
+cuts        what says it is not the text is cut off
+article     the rules for articles
 select      which blocks are the page's text, and why the others are not
 charset     bytes are decoded once, and never raise
 nesting     how deep a page nests, before anything parses it
