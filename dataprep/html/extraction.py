@@ -32,7 +32,7 @@ def extract(items: Iterable[Item], source: str, settings: ExtractSettings) -> It
 
 def _outcomes(items: list[Item], source: str, sandbox: Sandbox) -> Iterator[Outcome]:
     pages = [item for item in items if isinstance(item, Page) and item.media == "html"]
-    results = iter(sandbox.extract([(page.payload, page.charset) for page in pages]))
+    results = iter(sandbox.extract([(bytes(page.payload), page.charset) for page in pages]))
     for item in items:
         if isinstance(item, Page):
             if item.media == "html":
@@ -45,7 +45,7 @@ def _outcomes(items: list[Item], source: str, sandbox: Sandbox) -> Iterator[Outc
                     notes["title"] = " ".join(result.title.split())
                 text = result.text
             else:
-                decoded = decode(item.payload, item.charset, html=False)
+                decoded = decode(bytes(item.payload), item.charset, html=False)
                 notes = _notes(decoded.charset, decoded.how, decoded.replaced)
                 text = valid_text(decoded.text)
             item = Text(item.locator, text, item.url, item.date, {**item.metadata, **notes})
