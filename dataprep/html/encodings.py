@@ -18,6 +18,7 @@ from functools import cache, lru_cache, partial
 
 import webencodings
 
+LOOKED_UP = 1 << 20  # bytes; in longer texts added characters are not looked up, each of which costs a call
 _LABEL = re.compile(r"[a-z0-9][a-z0-9_.:+-]*", re.ASCII)
 _STATEFUL = {"iso-2022-kr": "iso2022_kr", "csiso2022kr": "iso2022_kr", "hz-gb-2312": "hz"}
 _WIDER = {
@@ -32,6 +33,8 @@ _WIDER = {
     "euc_jisx0213": "euc_jp",
     "iso2022_jp": "iso2022_jp_ext",
     "iso2022_jp_1": "iso2022_jp_ext",
+    "iso2022_jp_2": "iso2022_jp_ext",
+    "iso2022_jp_3": "iso2022_jp_ext",
     "iso2022_jp_2004": "iso2022_jp_ext",
     "iso8859-1": "cp1252",
     "iso8859-9": "cp1254",
@@ -44,7 +47,7 @@ _NO_CHARSETS = ("utf-7", "idna", "punycode", "unicode-escape", "raw-unicode-esca
 _SINGLE_BYTE = ("cp125", "cp874", "cp866", "iso8859-", "koi8-", "mac-")
 _DIFFERENT = {"cp1255": {0xCA: "\u05ba"}, "koi8-u": {0xAE: "\u045e", 0xBE: "\u040e"}}
 _JIS = ("euc_jp", "iso2022_jp_ext")
-_FULL_WIDTH = str.maketrans("\u301c\u2016\u2212\xa2\xa3\xac", "\uff5e\u2225\uff0d\uffe0\uffe1\uffe2")
+_FULL_WIDTH = tuple(zip("\u301c\u2016\u2212\xa2\xa3\xac", "\uff5e\u2225\uff0d\uffe0\uffe1\uffe2", strict=True))
 
 
 @lru_cache(4096)  # pages declare anything
@@ -89,7 +92,11 @@ def to_text(data: bytes, name: str, errors: str = "strict") -> str:
     if name.startswith(_SINGLE_BYTE):
         return codecs.charmap_decode(data, errors, _table(name))[0]
     if name in _JIS:
-        return data.decode(name, f"{__name__}.{errors}").translate(_FULL_WIDTH)
+        handler = f"{__name__}.{errors}" if len(data) <= LOOKED_UP else errors
+        text = data.decode(name, handler)
+        for character, full_width in _FULL_WIDTH:
+            text = text.replace(character, full_width)
+        return text
     return data.decode(name, errors)
 
 
