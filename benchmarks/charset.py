@@ -66,13 +66,17 @@ _CHARSET = re.compile(rb"(charset|encoding)(\s*=\s*[\"']?\s*)[A-Za-z0-9_:.+-]{2,
 
 
 def detectors() -> dict[str, Detector]:
-    """Ours (`decode`, told nothing) and those that are installed, each by its plainest call."""
+    """Those that are installed, each by its plainest call; resiliparse also without its table of web encodings."""
     found: dict[str, Detector] = {}
     calls = {
         "chardet": ("chardet", lambda m: lambda data: m.detect(data)["encoding"]),
         "charset-normalizer": ("charset_normalizer", lambda m: lambda data: m.detect(data)["encoding"]),
         "faust-cchardet": ("cchardet", lambda m: lambda data: m.detect(data)["encoding"]),
         "resiliparse": ("resiliparse.parse.encoding", lambda m: m.detect_encoding),
+        "resiliparse, any": (
+            "resiliparse.parse.encoding",
+            lambda m: lambda data: m.detect_encoding(data, html5_compatible=False),
+        ),
         "chardetng": ("chardetng_py", lambda m: lambda data: m.detect(data)),
     }
     for name, (module, call) in calls.items():

@@ -95,7 +95,7 @@ def _unfinished(page: Bytes, at: int) -> bool:
 
 @njit(nogil=True, cache=True)
 def hides_something(values: Bytes, starts: Longs, ends: Longs, pages: Longs) -> NDArray[np.bool_]:
-    """bool per page of ``pages``, as `charset.hides_something`."""
+    """bool per page of ``pages``, for the same signs as in `charset`."""
     result = np.zeros(len(pages), np.bool_)
     for p in range(len(pages)):
         page = values[starts[pages[p]] : ends[pages[p]]]

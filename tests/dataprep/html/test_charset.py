@@ -17,7 +17,7 @@ def meta(text, charset):
     return f'<html><head><meta charset="{charset}"><title>x</title></head><body>{text}</body></html>'
 
 
-@settings(deadline=None)  # the first call loads compiled code
+@settings(deadline=None)  # the first detection loads chardet's models
 @given(st.binary(max_size=300), st.one_of(st.none(), st.text(max_size=12)), st.booleans())
 def test_any_bytes_decode_under_any_label(data, label, html):
     decode(data, label, html).text.encode()
