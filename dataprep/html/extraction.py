@@ -88,7 +88,7 @@ class _Waiting:
     def __init__(self) -> None:
         self.items = self.bytes = 0
         self.pages = {HTML: _Pages(), PLAIN: _Pages()}
-        self.texts = [""]
+        self.texts = [""]  # the first is that of records without one
         self.texts_from: list[tuple[int, int]] = []  # and below: one for each row
         self.places: list[int] = []
         self.locators: list[str] = []
