@@ -22,5 +22,6 @@ engines     the others: resiliparse, trafilatura
 pages       a batch of payloads in, columns out, by the engine that is asked for
 worker      the child process: pages in, texts out, one CPU-time limit a page
 sandbox     the parent's side: feeds a child, names the page that ended it, goes on with the next
-extraction  a source's items become texts, removed records and quarantine rows
+pages       a batch of pages in, a row for each out, whatever the engine
+extraction  a source's items become kept and removed documents and quarantine rows
 """
