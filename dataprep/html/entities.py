@@ -12,9 +12,9 @@ most one for each length of an old name.
 from html.entities import html5
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from dataprep.compiled import njit
 from dataprep.text.utf8 import Bytes
 
 REFERENCE = np.dtype([("hash", np.uint64), ("first", np.int32), ("second", np.int32)], align=True)

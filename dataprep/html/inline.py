@@ -11,8 +11,8 @@ Decisions:
 """
 
 import numpy as np
-from numba import njit
 
+from dataprep.compiled import njit
 from dataprep.html.attributes import is_space, next_attribute
 from dataprep.html.entities import NOTHING, refer
 from dataprep.html.layout import DONE

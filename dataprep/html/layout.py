@@ -13,8 +13,8 @@ Decisions:
 """
 
 import numpy as np
-from numba import njit
 
+from dataprep.compiled import njit
 from dataprep.html.attributes import is_space, next_attribute
 from dataprep.html.dom import BLOCKS, BREAK, NODES, Records
 from dataprep.html.tags import BLOCK, HEADING, PRE, TAG, TAGS, name_hash, traits

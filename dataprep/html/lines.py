@@ -7,8 +7,8 @@ after what it wrote.
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
+from dataprep.compiled import njit
 from dataprep.html.attributes import is_space, next_attribute
 from dataprep.html.dom import BREAK, NODES, Records
 from dataprep.html.layout import DONE, KINDS, LEVELS, LIST_ITEM, QUOTATION, columns_before, row_of

@@ -12,8 +12,8 @@ Decisions:
 """
 
 import numpy as np
-from numba import njit
 
+from dataprep.compiled import njit
 from dataprep.html.dom import BLOCKS, BREAK, FORMULA, Dom
 from dataprep.html.entities import NOTHING, refer
 from dataprep.html.inline import end_all, formula, is_markup, ready

@@ -1,8 +1,8 @@
 """How many bytes the text of a page can take at most, so that writing it need not look."""
 
 import numpy as np
-from numba import njit
 
+from dataprep.compiled import njit
 from dataprep.html.dom import BLOCKS, BREAK, FORMULA, NODES, Records
 from dataprep.html.layout import columns_before
 from dataprep.html.tags import CODE, PRE, SUB, SUP
