@@ -42,7 +42,7 @@ class _Rooms:
         return _stamp(Path(self._py_file).parent.name)
 
 
-class Given(_Rooms, UserProvidedCacheLocator):  # type: ignore[misc]
+class Given(_Rooms, UserProvidedCacheLocator):
     """In ``NUMBA_CACHE_DIR``, if that is set."""
 
 

@@ -12,6 +12,8 @@ Decisions:
 - The cells that hold nothing but line numbers, beside others that hold code, are left out.
 """
 
+from typing import Any
+
 import numpy as np
 
 from dataprep.compiled import njit
@@ -192,7 +194,7 @@ def _integer(b: Bytes, i: int, name: np.uint64, otherwise: int) -> int:
                 start += 1
             negative = start < end and b[start] == 45
             start += negative
-            number = 0
+            number: Any = 0
             digits = 0
             while start < end and 48 <= b[start] <= 57:
                 number = min(number * 10 + np.int64(b[start]) - 48, _LARGEST)
