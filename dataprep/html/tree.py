@@ -265,9 +265,9 @@ def close_implied(
                 if other in (_TD, _TH):
                     found = d
                     break
-            elif other == _TR or (tag != _TR and (other in (_TBODY, _THEAD, _TFOOT))):
+            elif other in (_TR, _TD, _TH) or (tag != _TR and (other in (_TBODY, _THEAD, _TFOOT))):
                 found = d  # the outermost of them
-                if tag == _TR:
+                if tag == _TR and other == _TR:
                     break
         if found > 0:
             pop(b, nodes, segments, blocks, now, stack, traits, found - 1, at)
