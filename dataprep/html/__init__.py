@@ -5,6 +5,8 @@ tags        the elements and attributes the scanner knows
 automaton   words in class and id to categories
 attributes  the attributes of a start tag
 dom         a page as arrays
+raw         where text, comments and scripts end
+measure     what a piece of text amounts to: characters, punctuation
 tree        the stack of open elements
 scan        bytes to flat DOM, in one loop
 phrases     what a short block says it is

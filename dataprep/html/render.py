@@ -27,7 +27,6 @@ from dataprep.html.lines import (
     GAP,
     LAST_LINK,
     LINE,
-    LINE_AT,
     LINK,
     MARK,
     MARKDOWN,
@@ -35,7 +34,6 @@ from dataprep.html.lines import (
     NONE,
     PLACES,
     PRE,
-    PRE_AT,
     PRE_END,
     PREFIX_ROOM,
     ROW,
@@ -199,10 +197,7 @@ def _text(
         if kind == _REFERENCE:
             following, code, second = refer(b, i, end, False)
             size = following - i
-            if code < 128:
-                kind = kinds[code] if code != 38 else np.uint8(_COPIED)
-            else:
-                kind = _kind_of(code)
+            kind = (kinds[code] if code != 38 else np.uint8(_COPIED)) if code < 128 else _kind_of(code)
         elif kind == _WIDE:
             code, size = _decode(b, i, end)
             kind = _kind_of(code)
