@@ -3,8 +3,8 @@
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
+from dataprep.compiled import njit
 from dataprep.html.claims import (
     AUTHOR,
     CANONICAL,

@@ -5,9 +5,9 @@ by how much their source is believed, a few of each, in arrays that are used aga
 """
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from dataprep.compiled import njit
 from dataprep.html.dom import TEXT, Dom, Records
 from dataprep.html.entities import refer
 from dataprep.html.tags import add_to_hash, name_hash, place_of, start_hash

@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import yaml
-from numba import njit
 
+from dataprep.compiled import njit
 from dataprep.html.attributes import next_attribute
 from dataprep.html.automaton import CATEGORY
 from dataprep.html.claims import (

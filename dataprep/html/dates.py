@@ -7,8 +7,8 @@ British pages say ``en-GB``. A time is kept when it follows, with its zone if th
 """
 
 import numpy as np
-from numba import njit
 
+from dataprep.compiled import njit
 from dataprep.html.claims import word_at
 from dataprep.html.dom import Records
 from dataprep.html.tags import add_to_hash, start_hash

@@ -13,9 +13,9 @@ from html.entities import html5
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from dataprep.compiled import njit
 from dataprep.text.utf8 import Bytes
 
 REFERENCE = np.dtype([("hash", np.uint64), ("first", np.int32), ("second", np.int32)], align=True)

@@ -9,8 +9,8 @@ a string only if what JSON allows follows, and objects still open at the end cou
 """
 
 import numpy as np
-from numba import njit
 
+from dataprep.compiled import njit
 from dataprep.html.claims import (
     AUTHOR,
     JSON,

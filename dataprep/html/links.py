@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
-from numba import njit
 from numpy.typing import NDArray
 
+from dataprep.compiled import njit
 from dataprep.html.attributes import is_space, next_attribute
 from dataprep.html.claims import ELEMENT, SPARE, hash_of, integers, text_of, word_at, word_table
 from dataprep.html.dom import NODES, Dom, Records, count_tags, room_for

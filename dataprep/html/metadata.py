@@ -21,8 +21,8 @@ The names and words are in ``words/metadata.yaml``. They follow trafilatura 2.3 
 import ada_url
 import pyarrow as pa
 import pyarrow.compute as pc
-from numba import njit
 
+from dataprep.compiled import njit
 from dataprep.html.choose import (
     Found,
     choose_author,

@@ -4,8 +4,8 @@ Names are compared by their letters and digits only, ASCII letters without case.
 """
 
 import numpy as np
-from numba import njit
 
+from dataprep.compiled import njit
 from dataprep.html.claims import word_at
 from dataprep.html.dom import Records
 from dataprep.html.tags import add_to_hash, start_hash
