@@ -10,10 +10,10 @@ import pyarrow.parquet as pq
 import pytest
 from rich.console import Console
 
+from pipelines import cli
 from pipelines.show_page import page
 from tests.dataprep.html.test_pages import WORDS
 from tests.dataprep.sources.warcs import member, record
-from tests.pipelines.chain import one_line
 from tests.pipelines.test_documents import files, run
 from tests.pipelines.test_show import printed, screen
 
@@ -49,7 +49,7 @@ def documents(out, verdict="kept"):
     return pq.read_table(out / "documents" / verdict).to_pylist()
 
 
-def told(out, wanted, *overrides, width=100):
+def told(out, wanted, *overrides, width=200):
     console = screen(width)
     page(console, None if out is None else str(out), str(wanted), overrides)
     return printed(console)
@@ -70,7 +70,7 @@ def test_a_page_is_found_by_url_locator_or_id_and_told_block_by_block(made):
     assert "container main(main).post-content(body, main)" in found
     assert "cut off: nav(nav): nav, holds 0% of the page's running text, cut off with up to 70%" in found
     assert "1 nav Home nav(nav) · 4 characters · all in links" in found
-    assert "3 phrase Read more p < main(main).post-content(body, main) · 9 characters" in found
+    assert "3 phrase Read more ″ · 9 characters" in found
     assert any(line.startswith("2 kept An ordinary sentence about nothing") for line in found)
     assert "note:" not in by_url
 
@@ -88,8 +88,7 @@ def test_documents_that_share_a_url_are_named(made):
 
 def test_a_file_needs_no_run_and_fields_of_extract_can_be_set(made):
     text = told(None, made / "page.html")
-    assert "title" not in text or "Käse" in text
-    assert "profile article:" in lines(text)[2]
+    assert any(line.startswith("profile article: the rules for articles keep ") for line in lines(text))
     assert "profile page, as set" in lines(told(None, made / "page.html", "extract.profile=page"))
     assert "failed too_large: the page has" in " ".join(lines(told(None, made / "page.html", "extract.page_bytes=9")))
 
@@ -177,20 +176,28 @@ def test_every_real_page_of_a_run_is_told_with_the_text_it_has(shared_data, tmp_
         assert kept == row["html.blocks_kept"]
 
 
-def test_the_command_reads_standard_input_and_answers_mistakes_in_one_line(made):
-    command = [sys.executable, "-m", "pipelines.cli", "inspect"]
-    run_it = lambda *arguments, **options: subprocess.run(  # noqa: E731
-        [*command, *arguments], capture_output=True, text=True, timeout=120, **options
-    )
-    shown = run_it("--page", "-", input=ARTICLE, env={**os.environ, "COLUMNS": "100"})
+def test_the_command_reads_standard_input():
+    command = [sys.executable, "-m", "pipelines.cli", "inspect", "--page", "-"]
+    wide = {**os.environ, "COLUMNS": "200"}
+    shown = subprocess.run(command, input=ARTICLE, capture_output=True, text=True, timeout=300, env=wide)
     assert shown.returncode == 0
     assert "file -" in lines(shown.stdout)
     assert "1 nav Home nav(nav) · 4 characters · all in links" in lines(shown.stdout)
-    mistakes = {
-        "--page /no/such/page.html: no such file": ("--page", "/no/such/page.html"),
-        "--limit: is not for --page, which shows one page": ("--page", "-", "--limit", "5"),
-        "inspect needs the directory of a run, or --page FILE": (),
-        "--set extract.profile=page: is for --page": (str(made / "out"), "--set", "extract.profile=page"),
-    }
-    for message, arguments in mistakes.items():
-        one_line(run_it(*arguments), message)
+    assert "\x1b" not in shown.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--page", "/no/such/page.html"], "--page /no/such/page.html: no such file"),
+        (["--page", "-", "--limit", "5"], "--limit: is not for --page, which shows one page"),
+        ([], "inspect needs the directory of a run, or --page FILE"),
+        (["out", "--set", "extract.profile=page"], "--set extract.profile=page: is for --page"),
+    ],
+)
+def test_a_mistake_on_the_command_line_is_one_line(monkeypatch, capsys, arguments, message):
+    monkeypatch.setattr(sys, "argv", ["dataprep", "inspect", *arguments])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert ended.value.code == 2
+    assert capsys.readouterr().err == f"error: {message}\n"
