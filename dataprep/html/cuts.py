@@ -34,7 +34,7 @@ _BEFRIENDED = mask("hidden", "tags")
 _GENTLE = mask("comment", "footer")
 _GENTLE_TOOLS = mask("cookie", "share")
 _OTHER = NEGATIVE & ~(STRUCTURE | TOOLS | _SIDE)
-_HTML, _BODY, _MAIN = TAG["html"], TAG["body"], TAG["main"]
+_HTML, _BODY, _MAIN, _A = TAG["html"], TAG["body"], TAG["main"], TAG["a"]
 
 
 @njit(nogil=True, cache=True)
@@ -134,7 +134,8 @@ def why_cut(
     if bits & _FRIEND:
         bits &= ~_BEFRIENDED
     tag = nodes[n]["tag"]
-    if not bits & NEGATIVE or bits & _ENTRY or tag in (_HTML, _BODY, _MAIN):
+    # a link is told by its block: one inside a sentence belongs to it, whatever it is named
+    if not bits & NEGATIVE or bits & _ENTRY or tag in (_HTML, _BODY, _MAIN, _A):
         return 0, 0.0
     if way == GENTLE:
         bits &= _GENTLE | _GENTLE_TOOLS

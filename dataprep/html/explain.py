@@ -22,14 +22,15 @@ from dataprep.html.charset_batch import decode_pages
 from dataprep.html.cuts import cut, mass_of, reset, running_sums, why_cut
 from dataprep.html.dom import BLOCKS, NODES, Records, count_tags, room_for
 from dataprep.html.elements import Element, Elements
-from dataprep.html.pages import PAGES, composed, extract_pages
+from dataprep.html.pages import PAGES, extract_pages
 from dataprep.html.phrases import phrase_table
 from dataprep.html.render import render
 from dataprep.html.rules import ARTICLE, GENTLE, PAGE, PROFILES, REASONS, SUM, THRESHOLDS, Sums, Thresholds
 from dataprep.html.scan import scan, tables
 from dataprep.html.select import read, select, weigh
 from dataprep.html.settings import ExtractSettings
-from dataprep.text.utf8 import Bytes, Longs, Utf8, frozen
+from dataprep.text.composed import composed
+from dataprep.text.utf8 import Bytes, Longs, Utf8, frozen, text_column
 
 
 @dataclass(frozen=True)
@@ -190,7 +191,8 @@ class _Reading:
         render(self.b, self.dom, out, 0, False)
         ends = np.maximum.accumulate(blocks["written"].clip(0))
         texts = composed(Utf8(frozen(out), np.concatenate([[0], ends])))
-        return [text.lstrip("\n").rstrip() for text in texts.to_pylist()]
+        column = text_column(texts.values, texts.offsets, pa.large_string())
+        return [text.lstrip("\n").rstrip() for text in column.to_pylist()]
 
 
 @njit(nogil=True, cache=True)

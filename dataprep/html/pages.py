@@ -13,6 +13,7 @@ from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from dataprep.child.parent import borrowed
 from dataprep.document import PAGE_SIGNALS
@@ -24,7 +25,8 @@ from dataprep.html.sandbox import Extracted, Failed, Sandbox
 from dataprep.html.select import AUTO
 from dataprep.html.settings import ExtractSettings
 from dataprep.sources.items import valid_text
-from dataprep.text.utf8 import Utf8, text_column
+from dataprep.text.composed import composed
+from dataprep.text.utf8 import text_column
 
 PAGES = pa.schema(
     [
@@ -64,8 +66,9 @@ def in_process(pages: pa.RecordBatch, settings: ExtractSettings) -> pa.RecordBat
     decoded = decode_pages(pages.column("payload"), pages.column("charset"), html=True)
     profile = PROFILES.index(settings.profile) if settings.profile in PROFILES else AUTO
     most_bytes, most_tags = settings.page_bytes, settings.page_tags
-    found = extract(decoded.text, profile, settings.format == "markdown", most_bytes, most_tags)
-    measures = found.measures
+    urls = pc.fill_null(pages.column("url"), "")
+    found = extract(decoded.text, urls, profile, settings.format == "markdown", most_bytes, most_tags)
+    measures, text = found.measures, composed(found.text)
     done = measures["profile"] >= 0
     sizes = np.diff(decoded.text.offsets)
     failed = {}
@@ -76,10 +79,12 @@ def in_process(pages: pa.RecordBatch, settings: ExtractSettings) -> pa.RecordBat
             failed[row] = "too_many_tags", f"the page has {found.tags[row]} tags, the limit is {most_tags}"
     characters = np.maximum(measures["characters"], 1)
     columns = {
-        "text": composed(found.text),
-        "charset": decoded.charset,
-        "charset_from": decoded.charset_from,
-        "charset_replaced": decoded.charset_replaced,
+        **found.fields,
+        "text": text_column(text.values, text.offsets, pa.large_string()),
+        **{
+            name: pc.if_else(done, getattr(decoded, name), None)
+            for name in ("charset", "charset_from", "charset_replaced")
+        },
         "html.profile": pa.array(np.array(PROFILES)[measures["profile"]], pa.string(), mask=~done),
         "html.characters": pa.array(measures["characters"], mask=~done),
         "html.kept": pa.array(measures["kept"] / characters, mask=~done),
@@ -90,11 +95,6 @@ def in_process(pages: pa.RecordBatch, settings: ExtractSettings) -> pa.RecordBat
         "error": [failed[row][1] if row in failed else None for row in range(len(done))],
     }
     return page_batch(pages.num_rows, columns)
-
-
-def composed(text: Utf8) -> pa.Array:
-    """A column of the texts in normal form C; those that are in it already are not touched."""
-    return text_column(text.values, text.offsets, pa.large_string())
 
 
 def in_child(pages: pa.RecordBatch, settings: ExtractSettings) -> pa.RecordBatch:

@@ -88,6 +88,7 @@ def test_documents_that_share_a_url_are_named(made):
 
 def test_a_file_needs_no_run_and_fields_of_extract_can_be_set(made):
     text = told(None, made / "page.html")
+    assert {"title Käse", "language de"} <= set(lines(text))
     assert any(line.startswith("profile article: the rules for articles keep ") for line in lines(text))
     assert "profile page, as set" in lines(told(None, made / "page.html", "extract.profile=page"))
     assert "failed too_large: the page has" in " ".join(lines(told(None, made / "page.html", "extract.page_bytes=9")))
