@@ -36,5 +36,7 @@ pages       a batch of payloads in, columns out, by the engine that is asked for
 worker      the child process: pages in, texts out, one CPU-time limit a page
 sandbox     the parent's side: feeds a child, names the page that ended it, goes on with the next
 pages       a batch of pages in, a row for each out, whatever the engine
+elements    a page's elements as a person names them
+explain     why each block of one page was kept or dropped, for a person
 extraction  a source's items become kept and removed documents and quarantine rows
 """

@@ -223,6 +223,7 @@ def _depths(counts: Longs, nodes: Records, layout: Records, markdown: bool) -> N
             or (kind == DEFINITION and markdown)
         ):
             layout[n]["item"] = outer
+            layout[n]["depth"] = depth
         else:
             layout[n]["depth"] = depth + 1
 

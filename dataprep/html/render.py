@@ -145,6 +145,7 @@ def render(b: Bytes, dom: Dom, out: Bytes, at: int, markdown: bool) -> int:
             at = end_all(b, nodes, layout, out, now, at)
             if marked:
                 now[PRE_END] = at
+        blocks[k]["written"] = now[PRE_END] if now[PRE] >= 0 else at
     if now[ROW] >= 0:
         at = end_row(layout, out, now, at)
     if now[PRE] >= 0:
