@@ -1,9 +1,9 @@
 """What is inside a line: formats and links of Markdown, quotes, scripts above and below the line, formulas.
 
 Decisions:
-- A script of digits and signs becomes Unicode's (``x²``, ``H₂O``); other scripts ``x^n``, ``x^(n+1)``, ``x_max``. Ordinals
-  (``1st``, ``XXe``) stay on the line; a footnote's number is bracketed (``word[1]``); a word, a sentence or anything
-  that follows a blank is no script.
+- A script of digits and signs becomes Unicode's (``x²``, ``H₂O``); other scripts ``x^n``, ``x^(n+1)``, ``x_max``.
+  Ordinals (``1st``, ``XXe``) stay on the line; a footnote's number is bracketed (``word[1]``); a word, a sentence or
+  anything that follows a blank is no script.
 - ``q`` gets quotation marks, ruby its reading in brackets, as HTML says for those who cannot show it.
 - Between two links without a blank between them comes one: they are labels in a row.
 - Markdown marks a format only where a character needs it, so marks never touch a blank. Links to a place on the same
@@ -35,6 +35,7 @@ from dataprep.html.lines import (
     OPEN,
     ORDER,
     PRE,
+    PRE_END,
     ROW,
     SCRIPTS,
     fill,
@@ -83,6 +84,7 @@ def ready(
     elif now[GAP] == NONE and link >= 0 and now[LAST_LINK] >= 0 and link != now[LAST_LINK]:
         now[GAP] = BLANK if _is_word(first) and _is_word(out[at - 1]) else NONE
     now[LAST_LINK] = link
+    begun = at
     while now[MARK] >= 0 and not now[MARK] <= node < nodes[now[MARK]]["end"]:
         at = _end_mark(b, nodes, layout, out, now, at)
     if now[MARKDOWN]:
@@ -100,6 +102,8 @@ def ready(
     if now[MARKDOWN]:
         mask, link = _wanted(b, nodes, layout, now, node)
         at = _start_formats(out, now, mask, link, at)
+    if at != begun:
+        now[PRE_END] = at
     return at
 
 
@@ -113,7 +117,7 @@ def end_all(b: Bytes, nodes: Records, layout: Records, out: Bytes, now: Longs, a
 
 
 @njit(nogil=True, cache=True)
-def _wanted(b: Bytes, nodes: Records, layout: Records, now: Longs, node: int) -> tuple[int, int]:
+def _wanted(b: Bytes, nodes: Records, layout: Records, now: Longs, node: int) -> tuple[Any, Any]:
     """The formats and the link that the text of a node should have."""
     if now[SCRIPTS]:
         return now[MASK], now[LINK]
@@ -351,8 +355,8 @@ def _end_script(b: Bytes, nodes: Records, out: Bytes, mark: int, above: bool, st
         if size > 2:
             return _open(out, start, at, 32)
     lead = out[start]
-    if others == size and size > 1 and lead != 0xCE and lead != 0xCF:  # † ® ère, but not Greek letters
-        return at
+    if others and (0xC2 <= lead <= 0xC5 or (others == size > 1 and lead != 0xCE and lead != 0xCF)):
+        return at  # ® ère †, but not Greek letters
     if others and not (_is_word(lead) or lead >= 0x80 or lead == 43 or lead == 45):
         return at
     single = size == 1 or (size == 2 and lead >= 0xC2)
@@ -382,7 +386,7 @@ def _to_unicode(out: Bytes, start: int, at: int, above: bool) -> int:
         byte = np.int64(held[i])
         i += 1
         if byte == 0xE2 or byte == 45:
-            code = 0x207B
+            code: Any = 0x207B
             i += 2 if byte == 0xE2 else 0
         elif byte == 43:
             code = 0x207A

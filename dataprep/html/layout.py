@@ -51,7 +51,7 @@ DONE = 1  # an item's mark or a link was written
 UNMARKED = 2  # an item without mark
 LONG = 4  # a cell or row that is no line
 LINES = 8  # a table with rows that are lines
-NUMBERS, TEXT = 16, 32  # a cell with line numbers, with anything else
+NUMBERS, OTHERS = 16, 32  # a cell with line numbers, with anything else
 
 (
     INLINE, FLOW, APART, PARAGRAPHS, LISTS, LIST_ITEM, DEFINITION, TABLE, ROW, CELL, TITLE, CODE_BLOCK, QUOTATION, MARK,
@@ -246,9 +246,9 @@ def _fill_cells(b: Bytes, counts: Longs, nodes: Records, segments: Records, bloc
         if nodes[node]["formats"] & (PRE | HEADING):
             long = True
             code = not nodes[node]["formats"] & HEADING and _is_numbers(b, segments, blocks, k)
-            here["state"] |= NUMBERS if code else TEXT
+            here["state"] |= NUMBERS if code else OTHERS
         else:
-            here["state"] |= TEXT
+            here["state"] |= OTHERS
         table = layout[node]["table"]
         if table != here["table"]:
             long = True
@@ -259,7 +259,7 @@ def _fill_cells(b: Bytes, counts: Longs, nodes: Records, segments: Records, bloc
             cell = layout[nodes[table]["parent"]]["cell"]
             if cell < 0 or layout[cell]["state"] & LONG:
                 break
-            layout[cell]["state"] |= LONG | TEXT
+            layout[cell]["state"] |= LONG | OTHERS
             table = layout[cell]["table"]
 
 

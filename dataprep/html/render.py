@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from dataprep.html.dom import BLOCKS, BREAK, FORMULA, Dom, Records
+from dataprep.html.dom import BLOCKS, BREAK, FORMULA, TEXT, Dom, Records
 from dataprep.html.entities import NOTHING, refer
 from dataprep.html.inline import end_all, formula, is_markup, ready
-from dataprep.html.layout import NUMBERS, TEXT, lay_out, row_of
+from dataprep.html.layout import NUMBERS, OTHERS, lay_out, row_of
 from dataprep.html.lines import (
     BLANK,
     EMPTY,
@@ -27,7 +27,6 @@ from dataprep.html.lines import (
     GAP,
     LAST_LINK,
     LINE,
-    LINE_AT,
     LINK,
     MARK,
     MARKDOWN,
@@ -35,7 +34,6 @@ from dataprep.html.lines import (
     NONE,
     PLACES,
     PRE,
-    PRE_AT,
     PRE_END,
     PREFIX_ROOM,
     ROW,
@@ -102,7 +100,7 @@ def render(b: Bytes, dom: Dom, out: Bytes, at: int, markdown: bool) -> int:
             if (
                 cell >= 0
                 and here["table"] == layout[cell]["table"]
-                and layout[cell]["state"] & (NUMBERS | TEXT) == NUMBERS
+                and layout[cell]["state"] & (NUMBERS | OTHERS) == NUMBERS
             ):
                 row = layout[cell]["row"]
                 if row >= 0 and layout[row]["number"] > 1:
@@ -114,38 +112,30 @@ def render(b: Bytes, dom: Dom, out: Bytes, at: int, markdown: bool) -> int:
         now[GAP] = NONE
         for s in range(blocks[k]["first"], blocks[k + 1]["first"]):
             kind = segments[s]["kind"]
-            if layout[segments[s]["node"]]["dropped"]:
+            node = segments[s]["node"]
+            if layout[node]["dropped"] or (nodes[node]["link"] >= 0 and _is_permalink(b, segments, s)):
                 continue
             if kind == BREAK:
                 if now[FRESH]:
                     continue
                 if pre:
-                    at = end_pre_line(
-                        out, now, ready(b, nodes, segments, blocks, layout, out, now, k, s, np.uint8(0), at)
-                    )
+                    at = ready(b, nodes, segments, blocks, layout, out, now, k, s, np.uint8(0), at)
+                    at = end_pre_line(out, now, at)
                 elif one_line:
                     now[GAP] = max(now[GAP], BLANK)
                 else:
                     now[GAP] = EMPTY if now[GAP] >= LINE else LINE
             elif kind == FORMULA:
-                at = formula(
-                    b,
-                    nodes,
-                    segments,
-                    out,
-                    now,
-                    s,
-                    ready(b, nodes, segments, blocks, layout, out, now, k, s, np.uint8(0), at),
-                )
-                now[PRE_END] = at
+                at = ready(b, nodes, segments, blocks, layout, out, now, k, s, np.uint8(0), at)
+                now[PRE_END] = at = formula(b, nodes, segments, out, now, s, at)
             elif pre:
                 at = _pre_text(b, nodes, segments, blocks, layout, out, now, k, s, at)
             else:
                 at = _text(b, nodes, segments, blocks, layout, out, now, k, s, at)
         if not now[FRESH]:
-            marked = now[MARK] >= 0
+            before = at
             at = end_all(b, nodes, layout, out, now, at)
-            if marked:
+            if at != before:
                 now[PRE_END] = at
     if now[ROW] >= 0:
         at = end_row(layout, out, now, at)
@@ -199,10 +189,9 @@ def _text(
         if kind == _REFERENCE:
             following, code, second = refer(b, i, end, False)
             size = following - i
-            if code < 128:
-                kind = kinds[code] if code != 38 else np.uint8(_COPIED)
-            else:
-                kind = _kind_of(code)
+            kind = kinds[code] if code < 128 else np.uint8(_kind_of(code))
+            if kind == _REFERENCE:
+                kind = np.uint8(_COPIED)
         elif kind == _WIDE:
             code, size = _decode(b, i, end)
             kind = _kind_of(code)
@@ -223,7 +212,7 @@ def _text(
             at = ready(b, nodes, segments, blocks, layout, out, now, k, s, first, at)
         blank = 0
         if kind == _MARKUP:
-            next_byte = b[i] if i < len(b) else np.uint8(10)
+            next_byte: Any = b[i] if i < len(b) else np.uint8(10)
             if code == 124:
                 escaped = now[ROW] >= 0
             else:
@@ -307,6 +296,19 @@ def _pre_text(
             now[PRE_END] = at
         i += size
     return at
+
+
+@njit(nogil=True, cache=True)
+def _is_permalink(b: Bytes, segments: Records, s: int) -> bool:
+    """Whether the text of a link is a single ``¶``, ``#`` or ``§``: it leads to where it stands."""
+    i, end = segments[s]["start"], segments[s]["end"]
+    if segments[s]["kind"] != TEXT or end - i > 8 or end == i:
+        return False
+    code, size = _decode(b, i, end)
+    if code == 38:
+        following, code, _ = refer(b, i, end, False)
+        size = following - i
+    return size == end - i and (code == 0xB6 or code == 35 or code == 0xA7)
 
 
 @njit(nogil=True, cache=True)

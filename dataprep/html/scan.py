@@ -47,9 +47,22 @@ from dataprep.html.tree import (
 )  # fmt: skip
 from dataprep.text.utf8 import Bytes, Hashes, Longs
 
-_A, _ANNOTATION, _BODY, _BR, _DOCUMENT, _HEAD, _HTML, _IMG, _MATH, _SCRIPT, _TEMPLATE = (
+_A, _ANNOTATION, _BODY, _BR, _DOCUMENT, _HEAD, _HTML, _IMG, _MATH, _SCRIPT, _TEMPLATE, _XMP = (
     TAG[name]
-    for name in ["a", "annotation", "body", "br", "document", "head", "html", "img", "math", "script", "template"]
+    for name in [
+        "a",
+        "annotation",
+        "body",
+        "br",
+        "document",
+        "head",
+        "html",
+        "img",
+        "math",
+        "script",
+        "template",
+        "xmp",
+    ]
 )
 _IN_HEAD = np.array(
     [
@@ -390,6 +403,11 @@ def _start_tag(
         nodes[node]["outer"] = end
         if formula and tag == _SCRIPT and not skipped and end > i:
             add_segment(nodes, segments, blocks, now, stack, traits, FORMULA, node, i, end, 1)
+        if tag == _XMP and not skipped and depth < DEPTH and end > i:
+            now[TOP] = depth + 1
+            stack[depth + 1]["node"] = stack[depth + 1]["block"] = node
+            add_segment(nodes, segments, blocks, now, stack, traits, TEXT, node, i, end, end - i)
+            pop(b, nodes, segments, blocks, now, stack, traits, depth, end)
         return skip_attributes(b, end + 2) if end < size else size
     if depth >= DEPTH:
         now[OVER] += bool(flags & T.BLOCK)
