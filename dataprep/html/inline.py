@@ -18,7 +18,7 @@ from numba import njit
 from dataprep.html.attributes import is_space, next_attribute
 from dataprep.html.dom import Records
 from dataprep.html.entities import NOTHING, refer
-from dataprep.html.layout import DONE
+from dataprep.html.layout import DONE, KINDS, SPAN
 from dataprep.html.lines import (
     BLANK,
     CODE_AT,
@@ -285,7 +285,7 @@ def _start_marks(b: Bytes, nodes: Records, layout: Records, out: Bytes, now: Lon
         elif tag == _RT:
             out[at] = 40
             at += 1
-        else:
+        elif tag in (_SUB, _SUP):
             now[SCRIPTS] += 1
         layout[following]["pieces"] = at
         now[MARK] = following
@@ -298,6 +298,8 @@ def _end_mark(b: Bytes, nodes: Records, layout: Records, out: Bytes, now: Longs,
     tag = nodes[mark]["tag"]
     if now[MARKDOWN]:
         mask, link = _wanted(b, nodes, layout, now, mark)
+        if KINDS[tag] == SPAN:
+            mask &= ~CODE  # code beside code is code of its own
         at = _end_formats(b, nodes, layout, out, now, mask & now[MASK], link, at)
     now[MARK] = layout[nodes[mark]["parent"]]["mark"]
     if tag == _Q:
@@ -305,6 +307,8 @@ def _end_mark(b: Bytes, nodes: Records, layout: Records, out: Bytes, now: Longs,
     if tag == _RT:
         out[at] = 41
         return at + 1
+    if KINDS[tag] == SPAN:
+        return at
     now[SCRIPTS] -= 1
     return _end_script(b, nodes, out, mark, tag == _SUP, layout[mark]["pieces"], at)
 
@@ -453,7 +457,7 @@ def formula(b: Bytes, nodes: Records, segments: Records, out: Bytes, now: Longs,
         else:
             out[at] = b[i - 1]
             at += 1
-    if at - start > 15 and out[start] == 123 and out[start + 1] == 92 and out[at - 1] == 125:
+    if at - start > 12 and out[start] == 123 and out[start + 1] == 92 and out[at - 1] == 125:
         name = 2  # {\displaystyle …} or {\textstyle …}
         while start + name < at and 97 <= out[start + name] <= 122:
             name += 1
