@@ -7,6 +7,14 @@ attributes  the attributes of a start tag
 dom         a page as arrays
 tree        the stack of open elements
 scan        bytes to flat DOM, in one loop
+entities    character references
+layout      what a page's elements mean for its layout
+lines       where the lines of a rendered page begin and end
+inline      formats, links and quotation marks inside them
+scripts     text above and below the line
+formulas    TeX
+room        how many bytes a page's text can take at most
+render      kept blocks to plain text or Markdown
 charset     bytes are decoded once, and never raise
 nesting     how deep a page nests, before anything parses it
 engines     HTML to main text: resiliparse, trafilatura

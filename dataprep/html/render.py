@@ -7,7 +7,8 @@ Decisions:
 - A block is a line. An empty line stands around paragraphs, headings, lists, tables, code and sections; lines of
   ``div`` elements, items and rows follow each other. A ``br`` ends a line, two or more a paragraph.
 - Every blank of Unicode is a blank and a run of them one; in ``pre`` each is kept, line ends too. Soft hyphens,
-  zero-width spaces, word joiners, byte-order marks and control characters are left out, joiners of scripts kept.
+  zero-width spaces, word joiners, byte-order marks, control and private-use characters are left out, joiners of
+  scripts kept.
 - Cells are divided by `` | ``, which no later cleaning of white space can lose; blocks and lines in a cell by a blank.
 """
 
@@ -18,7 +19,8 @@ from numba import njit
 
 from dataprep.html.dom import BLOCKS, BREAK, FORMULA, TEXT, Dom, Records
 from dataprep.html.entities import NOTHING, refer
-from dataprep.html.inline import end_all, formula, is_markup, ready
+from dataprep.html.formulas import formula
+from dataprep.html.inline import end_all, is_markup, ready
 from dataprep.html.layout import NUMBERS, OTHERS, lay_out, row_of
 from dataprep.html.lines import (
     BLANK,
@@ -55,7 +57,7 @@ def _kinds(markup: bytes) -> Bytes:
     table[127] = _LEFT_OUT
     table[[*b" \t\n\v\f\r"]] = _BLANK
     table[ord("&")] = _REFERENCE
-    table[[0xC2, 0xE2, 0xE3, 0xEF]] = _WIDE
+    table[[0xC2, 0xE2, 0xE3, 0xEE, 0xEF]] = _WIDE
     table[[*markup]] = _MARKUP
     return table
 
@@ -70,6 +72,8 @@ def _kind_of(code: int) -> int:
         return _BLANK
     if code == 0x2028 or code == 0x2029 or code == 0x202F or code == 0x205F:
         return _BLANK
+    if 0xE000 <= code <= 0xF8FF:  # private use: the pictures of icon fonts
+        return _LEFT_OUT
     if code == 0xAD or code == 0x200B or code == 0x2060 or code == 0xFEFF:
         return _LEFT_OUT
     return _COPIED
@@ -167,7 +171,7 @@ def _text(
         if not waiting:
             while kind <= _BLANK:
                 out[at] = byte if kind == _COPIED else 32
-                at += 1 - (kind & blank)
+                at += not kind & blank
                 blank = kind
                 i += 1
                 if i == end:
@@ -243,7 +247,7 @@ def _decode(b: Bytes, i: int, end: int) -> tuple[Any, int]:
         return np.int64(lead), 1
     if lead == 0xC2 and i + 1 < end:
         return np.int64(b[i + 1]), 2
-    if (lead == 0xE2 or lead == 0xE3 or lead == 0xEF) and i + 2 < end:
+    if (lead == 0xE2 or lead == 0xE3 or lead >= 0xEE) and i + 2 < end:
         return decode(b, i, end)
     return REPLACEMENT, 1
 

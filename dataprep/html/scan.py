@@ -47,23 +47,11 @@ from dataprep.html.tree import (
 )  # fmt: skip
 from dataprep.text.utf8 import Bytes, Hashes, Longs
 
-_A, _ANNOTATION, _BODY, _BR, _DOCUMENT, _HEAD, _HTML, _IMG, _MATH, _SCRIPT, _TEMPLATE, _XMP = (
+_A, _ANNOTATION, _BODY, _BR, _DOCUMENT, _HEAD, _HTML, _IMG, _MATH, _SCRIPT, _TEMPLATE = (
     TAG[name]
-    for name in [
-        "a",
-        "annotation",
-        "body",
-        "br",
-        "document",
-        "head",
-        "html",
-        "img",
-        "math",
-        "script",
-        "template",
-        "xmp",
-    ]
+    for name in ["a", "annotation", "body", "br", "document", "head", "html", "img", "math", "script", "template"]
 )
+_XMP = TAG["xmp"]
 _IN_HEAD = np.array(
     [
         name in ["base", "bgsound", "link", "meta", "noframes", "noscript", "script", "style", "template", "title"]

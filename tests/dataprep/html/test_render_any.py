@@ -16,7 +16,7 @@ from dataprep.html.dom import TEXT
 from tests.dataprep.html.rendering import rendered, scanned, text
 
 BLANK = "[ \t\n\v\f\r\xa0\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+"
-LEFT_OUT = "[\x00-\x08\x0e-\x1f\x7f\xad\u200b\u2060\ufeff]"
+LEFT_OUT = "[\x00-\x08\x0e-\x1f\x7f\xad\u200b\u2060\ufeff\ue000-\uf8ff]"
 
 TAGS = [
     *("a", "article", "b", "blockquote", "br", "caption", "code", "dd", "dl", "dt", "div", "em", "h1", "h3", "hr", "i"),
