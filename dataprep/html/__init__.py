@@ -29,6 +29,15 @@ collect     elements to claims
 choose      claims to fields
 metadata    title, author, date, language, address and kind of a page
 links       the links of pages with their text
+
+entities    character references
+layout      what a page's elements mean for its layout
+lines       where the lines of a rendered page begin and end
+inline      formats, links and quotation marks inside them
+scripts     text above and below the line
+formulas    TeX
+room        how many bytes a page's text can take at most
+render      kept blocks to plain text or Markdown
 charset     bytes are decoded once, and never raise
 nesting     how deep a page nests, before anything parses it
 engines     the others: resiliparse, trafilatura

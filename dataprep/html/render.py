@@ -7,7 +7,8 @@ Decisions:
 - A block is a line. An empty line stands around paragraphs, headings, lists, tables, code and sections; lines of
   ``div`` elements, items and rows follow each other. A ``br`` ends a line, two or more a paragraph.
 - Every blank of Unicode is a blank and a run of them one; in ``pre`` each is kept, line ends too. Soft hyphens,
-  zero-width spaces, word joiners, byte-order marks and control characters are left out, joiners of scripts kept.
+  zero-width spaces, word joiners, byte-order marks, control and private-use characters are left out, joiners of
+  scripts kept.
 - Cells are divided by `` | ``, which no later cleaning of white space can lose; blocks and lines in a cell by a blank.
 """
 
@@ -16,10 +17,11 @@ from typing import Any
 import numpy as np
 
 from dataprep.compiled import njit
-from dataprep.html.dom import BLOCKS, BREAK, FORMULA, Dom, Records
+from dataprep.html.dom import BLOCKS, BREAK, FORMULA, TEXT, Dom, Records
 from dataprep.html.entities import NOTHING, refer
-from dataprep.html.inline import end_all, formula, is_markup, ready
-from dataprep.html.layout import NUMBERS, TEXT, lay_out, row_of
+from dataprep.html.formulas import formula
+from dataprep.html.inline import end_all, is_markup, ready
+from dataprep.html.layout import NUMBERS, OTHERS, lay_out, row_of
 from dataprep.html.lines import (
     BLANK,
     EMPTY,
@@ -55,7 +57,7 @@ def _kinds(markup: bytes) -> Bytes:
     table[127] = _LEFT_OUT
     table[[*b" \t\n\v\f\r"]] = _BLANK
     table[ord("&")] = _REFERENCE
-    table[[0xC2, 0xE2, 0xE3, 0xEF]] = _WIDE
+    table[[0xC2, 0xE2, 0xE3, 0xEE, 0xEF]] = _WIDE
     table[[*markup]] = _MARKUP
     return table
 
@@ -70,6 +72,8 @@ def _kind_of(code: int) -> int:
         return _BLANK
     if code == 0x2028 or code == 0x2029 or code == 0x202F or code == 0x205F:
         return _BLANK
+    if 0xE000 <= code <= 0xF8FF:  # private use: the pictures of icon fonts
+        return _LEFT_OUT
     if code == 0xAD or code == 0x200B or code == 0x2060 or code == 0xFEFF:
         return _LEFT_OUT
     return _COPIED
@@ -100,7 +104,7 @@ def render(b: Bytes, dom: Dom, out: Bytes, at: int, markdown: bool) -> int:
             if (
                 cell >= 0
                 and here["table"] == layout[cell]["table"]
-                and layout[cell]["state"] & (NUMBERS | TEXT) == NUMBERS
+                and layout[cell]["state"] & (NUMBERS | OTHERS) == NUMBERS
             ):
                 row = layout[cell]["row"]
                 if row >= 0 and layout[row]["number"] > 1:
@@ -112,38 +116,30 @@ def render(b: Bytes, dom: Dom, out: Bytes, at: int, markdown: bool) -> int:
         now[GAP] = NONE
         for s in range(blocks[k]["first"], blocks[k + 1]["first"]):
             kind = segments[s]["kind"]
-            if layout[segments[s]["node"]]["dropped"]:
+            node = segments[s]["node"]
+            if layout[node]["dropped"] or (nodes[node]["link"] >= 0 and _is_permalink(b, segments, s)):
                 continue
             if kind == BREAK:
                 if now[FRESH]:
                     continue
                 if pre:
-                    at = end_pre_line(
-                        out, now, ready(b, nodes, segments, blocks, layout, out, now, k, s, np.uint8(0), at)
-                    )
+                    at = ready(b, nodes, segments, blocks, layout, out, now, k, s, np.uint8(0), at)
+                    at = end_pre_line(out, now, at)
                 elif one_line:
                     now[GAP] = max(now[GAP], BLANK)
                 else:
                     now[GAP] = EMPTY if now[GAP] >= LINE else LINE
             elif kind == FORMULA:
-                at = formula(
-                    b,
-                    nodes,
-                    segments,
-                    out,
-                    now,
-                    s,
-                    ready(b, nodes, segments, blocks, layout, out, now, k, s, np.uint8(0), at),
-                )
-                now[PRE_END] = at
+                at = ready(b, nodes, segments, blocks, layout, out, now, k, s, np.uint8(0), at)
+                now[PRE_END] = at = formula(b, nodes, segments, out, now, s, at)
             elif pre:
                 at = _pre_text(b, nodes, segments, blocks, layout, out, now, k, s, at)
             else:
                 at = _text(b, nodes, segments, blocks, layout, out, now, k, s, at)
         if not now[FRESH]:
-            marked = now[MARK] >= 0
+            before = at
             at = end_all(b, nodes, layout, out, now, at)
-            if marked:
+            if at != before:
                 now[PRE_END] = at
         blocks[k]["written"] = now[PRE_END] if now[PRE] >= 0 else at
     if now[ROW] >= 0:
@@ -176,7 +172,7 @@ def _text(
         if not waiting:
             while kind <= _BLANK:
                 out[at] = byte if kind == _COPIED else 32
-                at += 1 - (kind & blank)
+                at += not kind & blank
                 blank = kind
                 i += 1
                 if i == end:
@@ -198,7 +194,9 @@ def _text(
         if kind == _REFERENCE:
             following, code, second = refer(b, i, end, False)
             size = following - i
-            kind = (kinds[code] if code != 38 else np.uint8(_COPIED)) if code < 128 else _kind_of(code)
+            kind = kinds[code] if code < 128 else np.uint8(_kind_of(code))
+            if kind == _REFERENCE:
+                kind = np.uint8(_COPIED)
         elif kind == _WIDE:
             code, size = _decode(b, i, end)
             kind = _kind_of(code)
@@ -219,7 +217,7 @@ def _text(
             at = ready(b, nodes, segments, blocks, layout, out, now, k, s, first, at)
         blank = 0
         if kind == _MARKUP:
-            next_byte = b[i] if i < len(b) else np.uint8(10)
+            next_byte: Any = b[i] if i < len(b) else np.uint8(10)
             if code == 124:
                 escaped = now[ROW] >= 0
             else:
@@ -250,7 +248,7 @@ def _decode(b: Bytes, i: int, end: int) -> tuple[Any, int]:
         return np.int64(lead), 1
     if lead == 0xC2 and i + 1 < end:
         return np.int64(b[i + 1]), 2
-    if (lead == 0xE2 or lead == 0xE3 or lead == 0xEF) and i + 2 < end:
+    if (lead == 0xE2 or lead == 0xE3 or lead >= 0xEE) and i + 2 < end:
         return decode(b, i, end)
     return REPLACEMENT, 1
 
@@ -303,6 +301,19 @@ def _pre_text(
             now[PRE_END] = at
         i += size
     return at
+
+
+@njit(nogil=True, cache=True)
+def _is_permalink(b: Bytes, segments: Records, s: int) -> bool:
+    """Whether the text of a link is a single ``¶``, ``#`` or ``§``: it leads to where it stands."""
+    i, end = segments[s]["start"], segments[s]["end"]
+    if segments[s]["kind"] != TEXT or end - i > 8 or end == i:
+        return False
+    code, size = _decode(b, i, end)
+    if code == 38:
+        following, code, _ = refer(b, i, end, False)
+        size = following - i
+    return size == end - i and (code == 0xB6 or code == 35 or code == 0xA7)
 
 
 @njit(nogil=True, cache=True)
