@@ -12,6 +12,9 @@ rules       thresholds and reasons
 cuts        what says it is not the text is cut off
 article     the rules for articles
 select      which blocks are the page's text, and why the others are not
+sites       what a block is recognised by on other pages, and which of the repeated ones go
+samples     some pages of each host, as hashes of blocks
+memory      what a host repeats: from samples to a table, and from a table to a page
 charset     bytes are decoded once, and never raise
 nesting     how deep a page nests, before anything parses it
 engines     HTML to main text: resiliparse, trafilatura

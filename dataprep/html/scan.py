@@ -174,7 +174,7 @@ def _text(
         if kind == _NONE:
             continue
         if kind == _AMPERSAND:
-            if _is_blank_entity(b, i):
+            if is_blank_entity(b, i):
                 chars += 1 - spaced
                 spaced = 1
                 while b[i - 1] != 59:
@@ -220,7 +220,7 @@ def _text(
 
 
 @njit(nogil=True, cache=True)
-def _is_blank_entity(b: Bytes, i: int) -> bool:
+def is_blank_entity(b: Bytes, i: int) -> bool:
     """Whether ``nbsp;`` or ``#160;`` begins at byte ``i``."""
     if i + 4 >= len(b) or b[i + 4] != 59:
         return False
