@@ -25,9 +25,9 @@ from dataprep.text.utf8 import Bytes, Longs
 
 _BODY = CATEGORY["body"]
 _ARTICLE_LIKE = mask("body", "entry")
-_ARTICLE, _BLOCKQUOTE, _DD, _DL, _H1, _H6, _LI, _MAIN, _OL, _P, _UL = (
+_ARTICLE, _BLOCKQUOTE, _DD, _DL, _H1, _H6, _LI, _MAIN, _OL, _P, _UL, _TD, _TH, _DT = (
     TAG[name]
-    for name in "article blockquote dd dl h1 h6 li main ol p ul".split()  # noqa: SIM905
+    for name in "article blockquote dd dl h1 h6 li main ol p ul td th dt".split()  # noqa: SIM905
 )
 
 
@@ -197,7 +197,8 @@ def keep_article(nodes: Records, blocks: Records, counts: Longs, sums: Sums, lim
                 and marks >= limits.lead_marks
                 and sentence
             )
-            if not (prose and (near_first <= k < near_last or title < k < first or lead)):
+            listed = tag in (_LI, _DD, _TD, _TH, _DT) and linked == 0 and near_first <= k < near_last
+            if not listed and not (prose and (near_first <= k < near_last or title < k < first or lead)):
                 blocks[k]["verdict"] = OUTSIDE
 
 
@@ -206,7 +207,7 @@ def finish_article(
     b: Bytes, nodes: Records, segments: Records, blocks: Records, counts: Longs, phrases: Phrases, limits: Thresholds
 ) -> None:
     """Take out phrases, picture credits, and what stands alone at the end or before something taken out."""
-    final = -1
+    opening, final = counts[BLOCKS], -1  # the first and the last block of good text
     for k in range(counts[BLOCKS]):
         if blocks[k]["verdict"]:
             continue
@@ -225,11 +226,25 @@ def finish_article(
                 continue
         if _is_good(blocks, k, limits):
             final = k
+            if not _H1 <= nodes[blocks[k]["node"]]["tag"] <= _H6:
+                opening = min(opening, k)
+    following = counts[BLOCKS]  # the next block that is kept
+    level = 0  # of the heading it is, or 0
     for k in range(counts[BLOCKS] - 1, -1, -1):
         if blocks[k]["verdict"]:
             continue
         heading = _H1 <= nodes[blocks[k]["node"]]["tag"] <= _H6
         if k > final and (heading or (blocks[k]["chars"] < limits.after_chars and blocks[k]["marks"] == 0)):
             blocks[k]["verdict"] = AFTER_TEXT
-        elif heading and (k + 1 == counts[BLOCKS] or blocks[k + 1]["verdict"]):
+            continue
+        tag = nodes[blocks[k]["node"]]["tag"]
+        lead = blocks[k]["chars"] >= limits.lead_chars and blocks[k]["links"] == 0 and k < opening
+        if (
+            heading
+            and not lead
+            and (following - k > limits.alone_blocks or (level and level <= tag and following - k > 1))
+        ):
             blocks[k]["verdict"] = ALONE
+        else:
+            following = k
+            level = tag if heading else 0

@@ -28,10 +28,10 @@ def mask(*names: str) -> np.uint64:
 
 NEGATIVE = mask(
     "comment", "footer", "nav", "side", "share", "tools", "related", "news", "cookie", "meta", "author", "hidden",
-    "login", "media", "tags", "promo", "figcaption",
+    "login", "media", "tags", "promo", "figcaption", "form",
 )  # fmt: skip
 STRUCTURE = mask("comment", "footer", "nav")
-TOOLS = mask("share", "tools")
+TOOLS = mask("share", "tools", "form")
 CONTENT = mask("body", "main")
 
 SUM = np.dtype([("mass", np.int64), ("links", np.int64), ("chars", np.int64)])  # over the blocks before one
@@ -70,7 +70,7 @@ class Thresholds(NamedTuple):
     phrase_longest: int = 160
     credit_chars: int = 120
     after_chars: int = 30
-    repeated_chars: int = 60
+    alone_blocks: int = 4
     gentle_structure: float = 0.5
     gentle_tools: float = 0.05
     reread_chars: int = 200

@@ -27,6 +27,8 @@ from dataprep.html.tree import (
     FOREIGN,
     MATH_BLOCKS,
     MATH_CHARS,
+    MATH_LINKS,
+    MATH_MARKS,
     MATH_SEGMENTS,
     NEVER,
     OPEN,
@@ -380,6 +382,7 @@ def _start_tag(
     skipped = now[SKIP] <= depth
     if not skipped and alt_end > alt_start and (tag == _MATH or (tag == _IMG and mask & _MATH_WORDS)):
         add_segment(nodes, segments, blocks, now, stack, traits, FORMULA, node, alt_start, alt_end, 1)
+        nodes[node]["last"] = now[BLOCKS] + 1
     if tag == _BR and not skipped and now[OPEN]:
         add_segment(nodes, segments, blocks, now, stack, traits, BREAK, node, i, i, 0)
         now[SPACED] = 1
@@ -390,6 +393,7 @@ def _start_tag(
         nodes[node]["outer"] = end
         if formula and tag == _SCRIPT and not skipped and end > i:
             add_segment(nodes, segments, blocks, now, stack, traits, FORMULA, node, i, end, 1)
+            nodes[node]["last"] = now[BLOCKS] + 1
         return skip_attributes(b, end + 2) if end < size else size
     if depth >= DEPTH:
         now[OVER] += bool(flags & T.BLOCK)
@@ -401,7 +405,10 @@ def _start_tag(
     if flags & T.FOREIGN and not foreign:
         now[FOREIGN] = depth
         now[MATH_SEGMENTS], now[MATH_BLOCKS] = now[SEGMENTS], now[BLOCKS]
-        now[MATH_CHARS] = blocks[now[BLOCKS]]["chars"] if now[OPEN] else 0
+        block = now[BLOCKS]
+        now[MATH_CHARS] = blocks[block]["chars"] if now[OPEN] else 0
+        now[MATH_LINKS] = blocks[block]["links"] if now[OPEN] else 0
+        now[MATH_MARKS] = blocks[block]["marks"] if now[OPEN] else 0
     if not skipped:
         if tag == _ANNOTATION and formula:
             _annotate(b, i, nodes, segments, blocks, now, stack, traits)
@@ -429,13 +436,21 @@ def _annotate(
     """The TeX that an annotation gives from byte ``start`` on takes the place of the formula's own text."""
     if now[FOREIGN] > now[TOP] or now[MATH_BLOCKS] != now[BLOCKS]:
         return
+    if stack[now[TOP]]["block"] != stack[now[FOREIGN]]["block"]:
+        return
     end = start
     while end < len(b) and b[end] != 60:
         end += 1
+    if end == start:
+        return
+    node = stack[now[FOREIGN]]["node"]
     now[SEGMENTS] = now[MATH_SEGMENTS]
     if now[OPEN]:
-        blocks[now[BLOCKS]]["chars"] = now[MATH_CHARS]
-    add_segment(nodes, segments, blocks, now, stack, traits, FORMULA, stack[now[FOREIGN]]["node"], start, end, 1)
+        block = now[BLOCKS]
+        blocks[block]["chars"] = now[MATH_CHARS]
+        blocks[block]["links"] = now[MATH_LINKS]
+        blocks[block]["marks"] = now[MATH_MARKS]
+    add_segment(nodes, segments, blocks, now, stack, traits, FORMULA, node, start, end, 1)
 
 
 @njit(nogil=True, cache=True)

@@ -19,9 +19,11 @@ STACK = np.dtype([("node", np.int32), ("block", np.int32)])  # an open element, 
 
 # places in ``now``, after those of ``counts``: height of the stack, whether a block is open, from which height on text
 # is skipped and all is svg or math, blocks too deep to open, whether the open block ends in white space, whether there
-# was a body; and what stood before an open ``math``: segments, blocks, characters
-TOP, OPEN, SKIP, FOREIGN, OVER, SPACED, SEEN_BODY, MATH_SEGMENTS, MATH_BLOCKS, MATH_CHARS = range(3, 13)
-PLACES = 13
+# was a body; and what stood before an open ``math``: segments and blocks, and of the open block characters, those in
+# links, marks
+TOP, OPEN, SKIP, FOREIGN, OVER, SPACED, SEEN_BODY = range(3, 10)
+MATH_SEGMENTS, MATH_BLOCKS, MATH_CHARS, MATH_LINKS, MATH_MARKS = range(10, 15)
+PLACES = 15
 
 _A, _BUTTON, _DD, _DT, _HEAD, _LI, _NOSCRIPT, _P, _TABLE, _TD, _TH, _TR, _TBODY, _TFOOT, _THEAD = (
     TAG[name]
