@@ -6,7 +6,7 @@ from collections import Counter
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dataprep.dedup.hashing import partition_of
@@ -126,6 +126,7 @@ def in_plain_python(pages, limits):
 BLOCK_SETS = st.dictionaries(st.integers(1, 12), st.integers(0, 90), max_size=8)
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(1, 3), BLOCK_SETS), max_size=40), st.sampled_from([0.1, 0.5]))
 def test_the_kernel_counts_as_plain_python_does(pages, own):
     limits = LIMITS._replace(own=own)
@@ -181,3 +182,13 @@ def test_what_is_repeated_stays_out_when_a_page_is_read_again():
     page = f"<p>{NOTICE}</p><p>{'One short line of text, but a sentence. ' * 2}</p>"
     verdicts = kept(page, {hash_of(NOTICE)})
     assert verdicts == [ON_SITE, 0]
+
+
+def test_what_was_cut_off_without_a_memory_is_cut_off_with_one():
+    """The sidebar holds much of what is left of the page once the notice is taken out of it."""
+    page = f"<div><p>{NOTICE * 9}</p>{prose(1, 3)}</div><div class=sidebar>{prose(2, 2)}</div>"
+    without, with_memory = kept(page, set()), kept(page, {hash_of(NOTICE * 9)})
+    assert (without[0], with_memory[0]) == (0, ON_SITE)
+    assert without[1:4] == with_memory[1:4] == [0, 0, 0]
+    assert without[4:] == with_memory[4:]
+    assert all(without[4:])
