@@ -37,7 +37,7 @@ class DocumentsStage(Stage):
     name = "documents"
     title = "extract documents"
     code = ("dataprep.child", "dataprep.sources", "dataprep.html", "pipelines.documents")
-    libraries = ("resiliparse", "trafilatura", "fastwarc", "isal", "brotli", "zstandard")
+    libraries = ("chardet", "webencodings", "resiliparse", "trafilatura", "fastwarc", "isal", "brotli", "zstandard")
     upstream = ("crawl",)
     phases = ("extract",)
     reads_kept_documents = False

@@ -15,10 +15,16 @@ select      which blocks are the page's text, and why the others are not
 sites       what a block is recognised by on other pages, and which of the repeated ones go
 samples     some pages of each host, as hashes of blocks
 memory      what a host repeats: from samples to a table, and from a table to a page
-charset     bytes are decoded once, and never raise
+kernel      our extractor over a batch
+encodings   labels and tables as the web means them
+prescan     where a page names its encoding
+charset     bytes are decoded once, and never raise: the rules, for one page
+charset_batch  the same for a batch, without copying what is UTF-8 (charset_kernel, prescan_kernel)
 nesting     how deep a page nests, before anything parses it
-engines     HTML to main text: resiliparse, trafilatura
+engines     the others: resiliparse, trafilatura
+pages       a batch of payloads in, columns out, by the engine that is asked for
 worker      the child process: pages in, texts out, one CPU-time limit a page
 sandbox     the parent's side: feeds a child, names the page that ended it, goes on with the next
-extraction  a source's items become texts, removed records and quarantine rows
+pages       a batch of pages in, a row for each out, whatever the engine
+extraction  a source's items become kept and removed documents and quarantine rows
 """

@@ -1,8 +1,8 @@
 """Pages become texts: a batch of payloads in, one row for each page out, whatever the engine.
 
 Decisions:
-- One call takes a batch, so that an engine of ours works on its buffers; what a page gives never depends on the others.
-- An engine from a library runs in the child process, page by page, for it may spin, grow or crash. It measures nothing:
+- One call takes a batch, so that our engine works on its buffers; what a page gives never depends on the others.
+- Ours runs in the calling process (see `kernel`). An engine from a library runs in the child process, page by page, for it may spin, grow or crash. It measures nothing:
   its signals are null.
 - A page that fails has an empty text and a ``reason``; it is the caller's to put into quarantine.
 """
@@ -16,9 +16,14 @@ import pyarrow as pa
 from dataprep.child.parent import borrowed
 from dataprep.document import PAGE_SIGNALS
 from dataprep.html.charset import decode
+from dataprep.html.charset_batch import decode_pages
+from dataprep.html.kernel import extract
+from dataprep.html.rules import PROFILES
 from dataprep.html.sandbox import Extracted, Failed, Sandbox
+from dataprep.html.select import AUTO
 from dataprep.html.settings import ExtractSettings
 from dataprep.sources.items import valid_text
+from dataprep.text.utf8 import Utf8, text_column
 
 PAGES = pa.schema(
     [
@@ -51,6 +56,45 @@ Engine = Callable[[pa.RecordBatch, ExtractSettings], pa.RecordBatch]
 def extract_pages(pages: pa.RecordBatch, settings: ExtractSettings) -> pa.RecordBatch:
     """``PAGES`` to ``EXTRACTED_PAGES``, row by row."""
     return ENGINES[settings.engine](pages, settings)
+
+
+def in_process(pages: pa.RecordBatch, settings: ExtractSettings) -> pa.RecordBatch:
+    """By our own engine."""
+    decoded = decode_pages(pages.column("payload"), pages.column("charset"), html=True)
+    profile = PROFILES.index(settings.profile) if settings.profile in PROFILES else AUTO
+    most_bytes, most_tags = settings.page_bytes, settings.page_tags
+    found = extract(decoded.text, profile, settings.format == "markdown", most_bytes, most_tags)
+    measures = found.measures
+    done = measures["profile"] >= 0
+    sizes = np.diff(decoded.text.offsets)
+    failed = {
+        row: ("too_large", f"the page has {size} bytes, the limit is {most_bytes}")
+        if size > most_bytes
+        else ("too_many_tags", f"the page has {tags} tags, the limit is {most_tags}")
+        for row, size, tags in zip(*(column[~done] for column in (np.arange(len(done)), sizes, found.tags)), strict=True)
+    }
+    characters = np.maximum(measures["characters"], 1)
+    columns = {
+        "text": composed(found.text),
+        "charset": decoded.charset,
+        "charset_from": decoded.charset_from,
+        "charset_replaced": decoded.charset_replaced,
+        "html.profile": pa.array(np.array(PROFILES)[measures["profile"]], pa.string(), mask=~done),
+        "html.characters": pa.array(measures["characters"], mask=~done),
+        "html.kept": pa.array(measures["kept"] / characters, mask=~done),
+        "html.links": pa.array(measures["links"] / characters, mask=~done),
+        "html.blocks": pa.array(measures["blocks"], mask=~done),
+        "html.blocks_kept": pa.array(measures["blocks_kept"], mask=~done),
+        "reason": [failed[row][0] if row in failed else None for row in range(len(done))],
+        "error": [failed[row][1] if row in failed else None for row in range(len(done))],
+    }
+    return page_batch(pages.num_rows, columns)
+
+
+def composed(text: Utf8) -> pa.Array:
+    """A column of the texts in normal form C; those that are in it already are not touched."""
+    column = text_column(text.values, text.offsets, pa.large_string())
+    return column
 
 
 def in_child(pages: pa.RecordBatch, settings: ExtractSettings) -> pa.RecordBatch:
@@ -91,10 +135,13 @@ def plain_pages(pages: pa.RecordBatch) -> pa.RecordBatch:
 
 def page_batch(rows: int, columns: Mapping[str, object]) -> pa.RecordBatch:
     """``EXTRACTED_PAGES`` from the columns that an engine has; the others are null."""
-    arrays = [
-        pa.array(columns[field.name], field.type) if field.name in columns else pa.nulls(rows, field.type)
-        for field in EXTRACTED_PAGES
-    ]
+    arrays = []
+    for field in EXTRACTED_PAGES:
+        values = columns.get(field.name)
+        if values is None:
+            arrays.append(pa.nulls(rows, field.type))
+        else:
+            arrays.append(values if isinstance(values, pa.Array) else pa.array(values, field.type))
     return pa.RecordBatch.from_arrays(arrays, schema=EXTRACTED_PAGES)
 
 
@@ -108,4 +155,4 @@ def payload_views(payloads: pa.LargeBinaryArray) -> list[memoryview]:
     return [whole[start:end] for start, end in pairwise(edges)]
 
 
-ENGINES: dict[str, Engine] = {"resiliparse": in_child, "trafilatura": in_child}
+ENGINES: dict[str, Engine] = {"corpusmill": in_process, "resiliparse": in_child, "trafilatura": in_child}

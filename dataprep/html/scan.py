@@ -170,15 +170,17 @@ def _text(
             seen = True
             continue
         if kind == _SPACE:
-            chars += 1 - spaced
-            spaced = 1
+            if not spaced:
+                chars += 1
+                spaced = 2
             continue
         if kind == _NONE:
             continue
         if kind == _AMPERSAND:
             if is_blank_entity(b, i):
-                chars += 1 - spaced
-                spaced = 1
+                if not spaced:
+                    chars += 1
+                    spaced = 2
                 while b[i - 1] != 59:
                     i += 1
                 continue
@@ -190,8 +192,9 @@ def _text(
                 i = j + 1
             chars += 1
         elif kind == _C2 and i < size and b[i] == 0xA0:
-            chars += 1 - spaced
-            spaced = 1
+            if not spaced:
+                chars += 1
+                spaced = 2
             continue
         elif kind == _MARK:
             chars += 1

@@ -18,7 +18,8 @@ NEVER = 1 << 30
 STACK = np.dtype([("node", np.int32), ("block", np.int32)])  # an open element, and the nearest block-level one
 
 # places in ``now``, after those of ``counts``: height of the stack, whether a block is open, from which height on text
-# is skipped and all is svg or math, blocks too deep to open, whether the open block ends in white space, whether there
+# is skipped and all is svg or math, blocks too deep to open, whether the open block ends in white space (2: it
+# was counted), whether there
 # was a body; and what stood before an open ``math``: segments and blocks, and of the open block characters, those in
 # links, marks
 TOP, OPEN, SKIP, FOREIGN, OVER, SPACED, SEEN_BODY = range(3, 10)
@@ -128,6 +129,13 @@ def flush(
     last = now[SEGMENTS] - 1
     if segments[last]["kind"] == TEXT and _ends_sentence(b, segments[last]["start"], segments[last]["end"]):
         blocks[block]["flags"] |= SENTENCE
+    if now[SPACED] == 2:
+        while segments[last]["chars"] == 0:
+            last -= 1
+        segments[last]["chars"] -= 1
+        blocks[block]["chars"] -= 1
+        if nodes[segments[last]["node"]]["link"] >= 0:
+            blocks[block]["links"] -= 1
 
 
 @njit(nogil=True, cache=True)
