@@ -1,7 +1,6 @@
 """The rules for a page that is an article: find the element that holds the text, keep what reads like text in it."""
 
-from numba import njit
-
+from dataprep.compiled import njit
 from dataprep.html.automaton import CATEGORY
 from dataprep.html.cuts import blocks_inside, mass_of
 from dataprep.html.dom import BLOCKS, NODES, SENTENCE, Records

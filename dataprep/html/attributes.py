@@ -1,8 +1,8 @@
 """The attributes of a start tag, one after the other, as the HTML Standard tokenizes them (13.2.5.32 to 13.2.5.39)."""
 
 import numpy as np
-from numba import njit
 
+from dataprep.compiled import njit
 from dataprep.html.tags import add_to_hash, start_hash
 from dataprep.text.utf8 import Bytes
 

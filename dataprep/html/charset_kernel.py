@@ -1,9 +1,9 @@
 """What `charset_batch` asks of bytes, compiled: is a page ASCII or UTF-8, what does it declare, copy these pages."""
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from dataprep.compiled import njit
 from dataprep.html.prescan_kernel import NONE, next_label, xml_label
 from dataprep.text.utf8 import Bytes, Longs
 

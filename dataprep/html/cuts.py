@@ -5,8 +5,8 @@ an element is the good text of the blocks inside it.
 """
 
 import numpy as np
-from numba import njit
 
+from dataprep.compiled import njit
 from dataprep.html import tags as T
 from dataprep.html.automaton import CATEGORY
 from dataprep.html.dom import BLOCKS, NODES, Records

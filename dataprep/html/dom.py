@@ -17,9 +17,9 @@ syllable two.
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from dataprep.compiled import njit
 from dataprep.text.utf8 import Bytes, Longs
 
 TEXT, BREAK, FORMULA = 0, 1, 2  # kinds of segment: bytes of the page; a ``br``; TeX between start and end

@@ -10,11 +10,12 @@ most one for each length of an old name.
 """
 
 from html.entities import html5
+from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from dataprep.compiled import njit
 from dataprep.text.utf8 import Bytes
 
 REFERENCE = np.dtype([("hash", np.uint64), ("first", np.int32), ("second", np.int32)], align=True)
@@ -99,7 +100,7 @@ def refer(b: Bytes, i: int, end: int, attribute: bool) -> tuple[int, int, int]:
 @njit(nogil=True, cache=True)
 def _number(b: Bytes, ampersand: int, end: int) -> tuple[int, int, int]:
     i = ampersand + 2
-    code = 0
+    code: Any = 0
     if i < end and b[i] | np.uint8(32) == 120:
         i += 1
         start = i

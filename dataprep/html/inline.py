@@ -11,9 +11,10 @@ Decisions:
 """
 
 import numpy as np
-from numba import njit
 
+from dataprep.compiled import njit
 from dataprep.html.attributes import is_space, next_attribute
+from dataprep.html.dom import Records
 from dataprep.html.entities import NOTHING, refer
 from dataprep.html.layout import DONE
 from dataprep.html.lines import (
@@ -34,7 +35,7 @@ from dataprep.html.lines import (
     PRE,
     ROW,
     SCRIPTS,
-    Page,
+    fill,
     insert,
     longest_run,
     next_line,
@@ -42,7 +43,7 @@ from dataprep.html.lines import (
     start_block,
 )  # fmt: skip
 from dataprep.html.tags import CODE, DELETED, EM, HEADING, STRONG, TAG, name_hash
-from dataprep.text.utf8 import Bytes, encode
+from dataprep.text.utf8 import Bytes, Longs, encode
 
 _LINKED = 1 << 15
 _Q, _RT, _SUB, _SUP, _SCRIPT = (TAG[name] for name in ["q", "rt", "sub", "sup", "script"])
@@ -58,52 +59,60 @@ def _is_word(byte: np.uint8) -> bool:
 
 
 @njit(nogil=True, cache=True)
-def ready(page: Page, k: int, s: int, first: np.uint8, at: int) -> int:
+def ready(
+    b: Bytes,
+    nodes: Records,
+    segments: Records,
+    blocks: Records,
+    layout: Records,
+    out: Bytes,
+    now: Longs,
+    k: int,
+    s: int,
+    first: np.uint8,
+    at: int,
+) -> int:
     """All that comes before the first visible character, ``first``, of segment ``s`` of block ``k``."""
-    now, nodes, layout, out = page.now, page.nodes, page.layout, page.out
-    node = page.segments[s]["node"]
+    node = segments[s]["node"]
     mark = layout[node]["mark"]
     link = nodes[node]["link"]
-    labels = link >= 0 and now[LAST_LINK] >= 0 and link != now[LAST_LINK] and _is_word(first) and _is_word(out[at - 1])
-    now[LAST_LINK] = link
     if now[FRESH]:
-        at = start_block(page, k, at)
-    elif labels and now[GAP] == NONE:
-        now[GAP] = BLANK
+        at = start_block(b, nodes, segments, blocks, layout, out, now, k, at)
+    elif now[GAP] == NONE and link >= 0 and now[LAST_LINK] >= 0 and link != now[LAST_LINK]:
+        now[GAP] = BLANK if _is_word(first) and _is_word(out[at - 1]) else NONE
+    now[LAST_LINK] = link
     while now[MARK] >= 0 and not now[MARK] <= node < nodes[now[MARK]]["end"]:
-        at = _end_mark(page, at)
+        at = _end_mark(b, nodes, layout, out, now, at)
     if now[MARKDOWN]:
-        mask, link = _wanted(page, node)
-        at = _end_formats(page, mask if now[GAP] != EMPTY else 0, link, at)
-    if now[GAP] == BLANK:
-        out[at] = 32
-        at += 1
-    elif now[GAP] == LINE:
-        at = next_line(page, at)
-    elif now[GAP] == EMPTY:
-        at = paragraph(page, at)
-    now[GAP] = NONE
+        mask, link = _wanted(b, nodes, layout, now, node)
+        at = _end_formats(b, nodes, layout, out, now, mask if now[GAP] != EMPTY else 0, link, at)
+    if now[GAP] != NONE:
+        if now[GAP] == BLANK:
+            out[at] = 32
+            at += 1
+        else:
+            at = next_line(out, now, at) if now[GAP] == LINE else paragraph(out, now, at)
+        now[GAP] = NONE
     if mark != now[MARK]:
-        at = _start_marks(page, mark, at)
+        at = _start_marks(b, nodes, layout, out, now, mark, at)
     if now[MARKDOWN]:
-        mask, link = _wanted(page, node)
-        at = _start_formats(page, mask, link, at)
+        mask, link = _wanted(b, nodes, layout, now, node)
+        at = _start_formats(out, now, mask, link, at)
     return at
 
 
 @njit(nogil=True, cache=True)
-def end_all(page: Page, at: int) -> int:
+def end_all(b: Bytes, nodes: Records, layout: Records, out: Bytes, now: Longs, at: int) -> int:
     """End everything that is open in a block."""
-    while page.now[MARK] >= 0:
-        at = _end_mark(page, at)
-    page.now[LAST_LINK] = -1
-    return _end_formats(page, 0, -1, at)
+    while now[MARK] >= 0:
+        at = _end_mark(b, nodes, layout, out, now, at)
+    now[LAST_LINK] = -1
+    return _end_formats(b, nodes, layout, out, now, 0, -1, at)
 
 
 @njit(nogil=True, cache=True)
-def _wanted(page: Page, node: int) -> tuple[int, int]:
+def _wanted(b: Bytes, nodes: Records, layout: Records, now: Longs, node: int) -> tuple[int, int]:
     """The formats and the link that the text of a node should have."""
-    now, nodes = page.now, page.nodes
     if now[SCRIPTS]:
         return now[MASK], now[LINK]
     formats = np.int64(nodes[node]["formats"])
@@ -114,10 +123,10 @@ def _wanted(page: Page, node: int) -> tuple[int, int]:
         mask &= ~STRONG
     link = nodes[node]["link"]
     if link >= 0 and link != now[LINK]:
-        if page.layout[link]["state"] & DONE or nodes[link]["last"] - nodes[link]["first"] != 1:
+        if layout[link]["state"] & DONE or nodes[link]["last"] - nodes[link]["first"] != 1:
             link = -1
-        elif not _has_address(page, link):
-            page.layout[link]["state"] |= DONE
+        elif not _has_address(b, nodes, link):
+            layout[link]["state"] |= DONE
             link = -1
     if link >= 0:
         mask |= _LINKED
@@ -125,9 +134,10 @@ def _wanted(page: Page, node: int) -> tuple[int, int]:
 
 
 @njit(nogil=True, cache=True)
-def _end_formats(page: Page, mask: int, link: int, at: int) -> int:
+def _end_formats(
+    b: Bytes, nodes: Records, layout: Records, out: Bytes, now: Longs, mask: int, link: int, at: int
+) -> int:
     """End the open formats that ``mask`` lacks, and those that were begun after them."""
-    now, out = page.now, page.out
     opened = now[MASK]
     if link != now[LINK]:
         opened &= ~_LINKED
@@ -143,8 +153,8 @@ def _end_formats(page: Page, mask: int, link: int, at: int) -> int:
         if what == CODE:
             at = _end_code(out, now[CODE_AT], at)
         elif what == _LINKED:
-            page.layout[now[LINK]]["state"] |= DONE
-            at = _end_link(page, now[LINK], at)
+            layout[now[LINK]]["state"] |= DONE
+            at = _end_link(b, nodes, out, now[LINK], at)
             now[LINK] = -1
         else:
             at = _marks_of(what, out, at)
@@ -153,8 +163,7 @@ def _end_formats(page: Page, mask: int, link: int, at: int) -> int:
 
 
 @njit(nogil=True, cache=True)
-def _start_formats(page: Page, mask: int, link: int, at: int) -> int:
-    now, out = page.now, page.out
+def _start_formats(out: Bytes, now: Longs, mask: int, link: int, at: int) -> int:
     for what in (_LINKED, STRONG, EM, DELETED, CODE):
         if not mask & what or now[MASK] & what:
             continue
@@ -193,41 +202,38 @@ def _end_code(out: Bytes, start: int, at: int) -> int:
         out[start + ticks + 1] = 32  # in place of the one that was there
         out[at] = 32
         at += 1
-    out[at : at + ticks + 1] = 96
-    return at + ticks + 1
+    return fill(out, at, ticks + 1, 96)
 
 
 @njit(nogil=True, cache=True)
-def _address(page: Page, link: int) -> tuple[int, int]:
-    i = int(page.nodes[link]["attributes"])
+def _address(b: Bytes, nodes: Records, link: int) -> tuple[int, int]:
+    i = int(nodes[link]["attributes"])
     hashed = np.uint64(1)
     while hashed != np.uint64(0):
-        i, hashed, start, end = next_attribute(page.b, i)
+        i, hashed, start, end = next_attribute(b, i)
         if hashed == _HREF:
-            while start < end and is_space(page.b[start]):
+            while start < end and is_space(b[start]):
                 start += 1
-            while start < end and is_space(page.b[end - 1]):
+            while start < end and is_space(b[end - 1]):
                 end -= 1
             return start, end
     return i, i
 
 
 @njit(nogil=True, cache=True)
-def _has_address(page: Page, link: int) -> bool:
+def _has_address(b: Bytes, nodes: Records, link: int) -> bool:
     """Whether a link leads anywhere but to a place on the page or to a script."""
-    b = page.b
-    start, end = _address(page, link)
+    start, end = _address(b, nodes, link)
     if start == end or b[start] == 35:
         return False
     return not (end - start > 10 and b[start] | np.uint8(32) == 106 and b[start + 10] == 58)  # javascript:
 
 
 @njit(nogil=True, cache=True)
-def _end_link(page: Page, link: int, at: int) -> int:
-    b, out = page.b, page.out
+def _end_link(b: Bytes, nodes: Records, out: Bytes, link: int, at: int) -> int:
     out[at], out[at + 1] = 93, 40
     at += 2
-    i, end = _address(page, link)
+    i, end = _address(b, nodes, link)
     while i < end:
         first, second = np.int64(b[i]), NOTHING
         if first >= 128:
@@ -254,9 +260,8 @@ def _end_link(page: Page, link: int, at: int) -> int:
 
 
 @njit(nogil=True, cache=True)
-def _start_marks(page: Page, mark: int, at: int) -> int:
+def _start_marks(b: Bytes, nodes: Records, layout: Records, out: Bytes, now: Longs, mark: int, at: int) -> int:
     """Begin the marks around a text, the outermost that is not open first."""
-    now, nodes, layout, out = page.now, page.nodes, page.layout, page.out
     while now[MARK] != mark:
         following = mark
         while True:
@@ -265,8 +270,8 @@ def _start_marks(page: Page, mark: int, at: int) -> int:
                 break
             following = outer
         if now[MARKDOWN]:
-            mask, link = _wanted(page, following)
-            at = _start_formats(page, mask, link, _end_formats(page, mask, link, at))
+            mask, link = _wanted(b, nodes, layout, now, following)
+            at = _start_formats(out, now, mask, link, _end_formats(b, nodes, layout, out, now, mask, link, at))
         tag = nodes[following]["tag"]
         if tag == _Q:
             at += encode(0x201C, out, at)
@@ -281,13 +286,12 @@ def _start_marks(page: Page, mark: int, at: int) -> int:
 
 
 @njit(nogil=True, cache=True)
-def _end_mark(page: Page, at: int) -> int:
-    now, nodes, layout, out = page.now, page.nodes, page.layout, page.out
+def _end_mark(b: Bytes, nodes: Records, layout: Records, out: Bytes, now: Longs, at: int) -> int:
     mark = now[MARK]
     tag = nodes[mark]["tag"]
     if now[MARKDOWN]:
-        mask, link = _wanted(page, mark)
-        at = _end_formats(page, mask & now[MASK], link, at)
+        mask, link = _wanted(b, nodes, layout, now, mark)
+        at = _end_formats(b, nodes, layout, out, now, mask & now[MASK], link, at)
     now[MARK] = layout[nodes[mark]["parent"]]["mark"]
     if tag == _Q:
         return at + encode(0x201D, out, at)
@@ -295,13 +299,12 @@ def _end_mark(page: Page, at: int) -> int:
         out[at] = 41
         return at + 1
     now[SCRIPTS] -= 1
-    return _end_script(page, mark, tag == _SUP, layout[mark]["pieces"], at)
+    return _end_script(b, nodes, out, mark, tag == _SUP, layout[mark]["pieces"], at)
 
 
 @njit(nogil=True, cache=True)
-def _end_script(page: Page, mark: int, above: bool, start: int, at: int) -> int:
+def _end_script(b: Bytes, nodes: Records, out: Bytes, mark: int, above: bool, start: int, at: int) -> int:
     """Write ``out[start:at]`` as a script, as this module says."""
-    out = page.out
     size = at - start
     if size == 0 or size > _SHORT:
         return at
@@ -320,7 +323,7 @@ def _end_script(page: Page, mark: int, above: bool, start: int, at: int) -> int:
             return at
         else:
             others += 1
-    if above and _is_footnote(page, mark):
+    if above and _is_footnote(b, nodes, mark):
         if digits + letters == size and size <= 3:
             at = _open(out, start, at, 91)
             out[at] = 93
@@ -397,9 +400,8 @@ def _to_unicode(out: Bytes, start: int, at: int, above: bool) -> int:
 
 
 @njit(nogil=True, cache=True)
-def _is_footnote(page: Page, mark: int) -> bool:
+def _is_footnote(b: Bytes, nodes: Records, mark: int) -> bool:
     """Whether a superscript is a link, and not part of the text of one."""
-    b, nodes = page.b, page.nodes
     for node in range(mark + 1, min(nodes[mark]["end"], mark + 4)):
         if nodes[node]["link"] == node:
             return True
@@ -411,13 +413,11 @@ def _is_footnote(page: Page, mark: int) -> bool:
 
 
 @njit(nogil=True, cache=True)
-def formula(page: Page, s: int, at: int) -> int:
+def formula(b: Bytes, nodes: Records, segments: Records, out: Bytes, now: Longs, s: int, at: int) -> int:
     """TeX between dollar signs, two of them for one that stands alone; what has its own delimiters keeps them."""
-    b, out = page.b, page.out
-    i, end = page.segments[s]["start"], page.segments[s]["end"]
-    dollars = 2 if _stands_alone(page, page.segments[s]["node"]) else 1
-    out[at : at + dollars] = 36
-    start = at = at + dollars
+    i, end = segments[s]["start"], segments[s]["end"]
+    dollars = 2 if _stands_alone(b, nodes, segments[s]["node"]) else 1
+    start = at = fill(out, at, dollars, 36)
     blank = False
     while i < end:
         first, second = np.int64(b[i]), NOTHING
@@ -434,7 +434,7 @@ def formula(page: Page, s: int, at: int) -> int:
             out[at] = 32
             at += 1
             blank = False
-        if first == 124 and page.now[MARKDOWN] and page.now[ROW] >= 0:
+        if first == 124 and now[MARKDOWN] and now[ROW] >= 0:
             out[at] = 92
             at += 1
         if first >= 128 and b[i - 1] == first:
@@ -460,15 +460,13 @@ def formula(page: Page, s: int, at: int) -> int:
         for j in range(start, at):
             out[j - dollars] = out[j]
         return at - dollars
-    out[at : at + dollars] = 36
-    return at + dollars
+    return fill(out, at, dollars, 36)
 
 
 @njit(nogil=True, cache=True)
-def _stands_alone(page: Page, node: int) -> bool:
+def _stands_alone(b: Bytes, nodes: Records, node: int) -> bool:
     """Whether a formula's element says that it has a line of its own: ``mode=display`` or ``display="block"``."""
-    b = page.b
-    i = int(page.nodes[node]["attributes"])
+    i = int(nodes[node]["attributes"])
     hashed = np.uint64(1)
     while hashed != np.uint64(0):
         i, hashed, start, end = next_attribute(b, i)

@@ -7,9 +7,9 @@ of elements bound what a page can cost, and the fuzz tests run it with bounds ch
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from dataprep.compiled import njit
 from dataprep.html.dom import BLOCKS, Dom, count_tags, room_for
 from dataprep.html.phrases import Phrases, phrase_table
 from dataprep.html.render import render

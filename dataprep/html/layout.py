@@ -12,9 +12,11 @@ Decisions:
 - The cells that hold nothing but line numbers, beside others that hold code, are left out.
 """
 
-import numpy as np
-from numba import njit
+from typing import Any
 
+import numpy as np
+
+from dataprep.compiled import njit
 from dataprep.html.attributes import is_space, next_attribute
 from dataprep.html.dom import BLOCKS, BREAK, NODES, Records
 from dataprep.html.tags import BLOCK, HEADING, PRE, TAG, TAGS, name_hash, traits
@@ -192,7 +194,7 @@ def _integer(b: Bytes, i: int, name: np.uint64, otherwise: int) -> int:
                 start += 1
             negative = start < end and b[start] == 45
             start += negative
-            number = 0
+            number: Any = 0
             digits = 0
             while start < end and 48 <= b[start] <= 57:
                 number = min(number * 10 + np.int64(b[start]) - 48, _LARGEST)

@@ -4,13 +4,11 @@ The state of the loop is one small array, ``now``. Every function takes where th
 after what it wrote.
 """
 
-from typing import NamedTuple
-
 import numpy as np
-from numba import njit
 
+from dataprep.compiled import njit
 from dataprep.html.attributes import is_space, next_attribute
-from dataprep.html.dom import BREAK, NODES, Records
+from dataprep.html.dom import BREAK, Records
 from dataprep.html.layout import DONE, KINDS, LEVELS, LIST_ITEM, QUOTATION, columns_before, row_of
 from dataprep.html.tags import TAG, name_hash
 from dataprep.text.utf8 import Bytes, Longs
@@ -24,7 +22,8 @@ from dataprep.text.utf8 import Bytes, Longs
     MARKDOWN, GAP, FRESH, ANY, LAST, LAST_GROUP, LAST_ITEM, LAST_TABLE, ROW, COLUMN, HEADER, PRE, FENCE_AT, PRE_AT,
     LINE_AT, PRE_END, PREFIX, RULE, MASK, OPEN, LINK, LINK_AT, CODE_AT, MARK, SCRIPTS, LAST_LINK, ORDER,
 ) = range(27)  # fmt: skip
-PLACES = ORDER + 8
+CHAIN = ORDER + 5
+PLACES = CHAIN + LEVELS
 NONE, BLANK, LINE, EMPTY = range(4)  # nothing, a blank, the end of a line, an empty line
 
 PREFIX_ROOM = 128  # more than LEVELS marks, each of 12 bytes at most
@@ -34,37 +33,32 @@ _BACKTICK = 96
 _LANGUAGES = np.array([[*name.encode().ljust(12)] for name in ("language-", "lang-", "highlight-")], np.uint8)
 
 
-class Page(NamedTuple):
-    """What is read and written while a page is rendered."""
-
-    b: Bytes
-    counts: Longs
-    nodes: Records
-    segments: Records
-    blocks: Records
-    layout: Records
-    out: Bytes
-    now: Longs
-    prefix: Bytes  # of a line that goes on; the second half is for the next
-
-
 @njit(nogil=True, cache=True)
-def start_block(page: Page, k: int, at: int) -> int:
+def start_block(
+    b: Bytes,
+    nodes: Records,
+    segments: Records,
+    blocks: Records,
+    layout: Records,
+    out: Bytes,
+    now: Longs,
+    k: int,
+    at: int,
+) -> int:
     """All that comes before the first character of block ``k``."""
-    now, layout, out = page.now, page.layout, page.out
-    node = page.blocks[k]["node"]
+    node = blocks[k]["node"]
     row = row_of(layout, node)
     pre = layout[node]["pre"]
     now[FRESH] = 0
     now[GAP] = NONE
     if now[ROW] >= 0:
         if row == now[ROW]:
-            return _next_cell(page, layout[node]["cell"], at)
-        at = end_row(page, at)
+            return _next_cell(layout, out, now, layout[node]["cell"], at)
+        at = end_row(layout, out, now, at)
     if now[PRE] >= 0:
         if pre == now[PRE]:
-            return at if at == now[LINE_AT] or _begins_line(page, k) else next_line(page, at)
-        at = end_pre(page, at)
+            return at if at == now[LINE_AT] or _begins_line(b, segments, blocks, k) else next_line(out, now, at)
+        at = end_pre(out, now, at)
     owner = layout[row]["table"] if row >= 0 else node
     table = owner if row >= 0 else -1
     group = layout[owner]["group"]
@@ -72,31 +66,34 @@ def start_block(page: Page, k: int, at: int) -> int:
     if item >= 0:
         item = layout[item]["item"]
     listed = item
-    while listed >= 0 and KINDS[page.nodes[listed]["tag"]] != LIST_ITEM:
-        listed = _outer(page, listed)
+    while listed >= 0 and KINDS[nodes[listed]["tag"]] != LIST_ITEM:
+        listed = _outer(nodes, layout, listed)
     marked = listed >= 0 and not layout[listed]["state"] & DONE
-    size = _write_prefix(page, item, -1, page.prefix, PREFIX_ROOM) - PREFIX_ROOM
+    following = len(out) - 2 * PREFIX_ROOM
+    size = _write_prefix(nodes, layout, out, now, item, -1, following) - following if item >= 0 else 0
     if now[ANY]:
         tight = (table >= 0 and table == now[LAST_TABLE]) or (marked and now[LAST_ITEM]) if now[MARKDOWN] else True
-        at = _gap(page, k, size, tight and group == now[LAST_GROUP], at)
-    page.prefix[:size] = page.prefix[PREFIX_ROOM : PREFIX_ROOM + size]
-    at = _write_prefix(page, item, listed if marked and not _is_marked(page, k) else -1, out, at)
+        at = _gap(nodes, out, now, k, size, tight and group == now[LAST_GROUP], at)
+    for i in range(size):
+        out[following + PREFIX_ROOM + i] = out[following + i]
+    now[LAST_ITEM] = listed >= 0
+    if marked and _is_marked(b, segments, blocks, k):
+        at = _write_prefix(nodes, layout, out, now, _outer(nodes, layout, listed), -1, at)
+    elif item >= 0:
+        at = _write_prefix(nodes, layout, out, now, item, listed if marked else -1, at)
     while item >= 0:
         layout[item]["state"] |= DONE
-        item = _outer(page, item)
+        item = _outer(nodes, layout, item)
     now[PREFIX] = size
     now[ANY] = 1
     now[LAST] = k
     now[LAST_GROUP] = group
-    now[LAST_ITEM] = listed >= 0
     if row >= 0:
-        at = _start_row(page, row, layout[node]["cell"], now[LAST_TABLE] != table, at)
+        at = _start_row(layout, out, now, row, layout[node]["cell"], now[LAST_TABLE] != table, at)
     elif pre >= 0:
-        at = _start_pre(page, pre, at)
+        at = _start_pre(b, nodes, out, now, pre, at)
     elif now[MARKDOWN] and layout[node]["heading"]:
-        for _ in range(layout[node]["heading"]):
-            out[at] = 35
-            at += 1
+        at = fill(out, at, layout[node]["heading"], 35)
         out[at] = 32
         at += 1
     now[LAST_TABLE] = table
@@ -104,38 +101,44 @@ def start_block(page: Page, k: int, at: int) -> int:
 
 
 @njit(nogil=True, cache=True)
-def _outer(page: Page, item: int) -> int:
-    """The item, definition or quotation around this one."""
-    outer = page.layout[page.nodes[item]["parent"]]["item"]
-    return int(page.layout[outer]["item"]) if outer >= 0 else -1
+def fill(out: Bytes, at: int, count: int, byte: int) -> int:
+    """Write a byte several times."""
+    for i in range(at, at + count):
+        out[i] = byte
+    return at + count
 
 
 @njit(nogil=True, cache=True)
-def _gap(page: Page, k: int, size: int, tight: bool, at: int) -> int:
+def _outer(nodes: Records, layout: Records, item: int) -> int:
+    """The item, definition or quotation around this one."""
+    outer = layout[nodes[item]["parent"]]["item"]
+    return int(layout[outer]["item"]) if outer >= 0 else -1
+
+
+@njit(nogil=True, cache=True)
+def _gap(nodes: Records, out: Bytes, now: Longs, k: int, size: int, tight: bool, at: int) -> int:
     """What is between the last block and block ``k``, whose prefix has ``size`` bytes."""
-    now = page.now
     common = 0
-    while common < size and common < now[PREFIX] and page.prefix[common] == page.prefix[PREFIX_ROOM + common]:
+    start = len(out) - PREFIX_ROOM
+    while common < size and common < now[PREFIX] and out[start + common] == out[start - PREFIX_ROOM + common]:
         common += 1
     now[PREFIX] = common
     if not tight:
-        at = _empty_line(page, at)
-    if now[MARKDOWN] and _has_rule(page, k):
+        at = _empty_line(out, now, at)
+    if now[MARKDOWN] and _has_rule(nodes, now, k):
         if tight:
-            at = _empty_line(page, at)
-        at = next_line(page, at)
-        page.out[at : at + 3] = 45
-        at = _empty_line(page, at + 3)
-    page.out[at] = 10
+            at = _empty_line(out, now, at)
+        at = next_line(out, now, at)
+        at = _empty_line(out, now, fill(out, at, 3, 45))
+    out[at] = 10
     return at + 1
 
 
 @njit(nogil=True, cache=True)
-def _has_rule(page: Page, k: int) -> bool:
+def _has_rule(nodes: Records, now: Longs, k: int) -> bool:
     """Whether an ``hr`` is between the last block and block ``k``, in something that holds both."""
-    now, nodes = page.now, page.nodes
     found = False
-    while now[RULE] < page.counts[NODES] and nodes[now[RULE]]["first"] <= k:
+    while now[RULE] < nodes[0]["end"] and nodes[now[RULE]]["first"] <= k:
         node = nodes[now[RULE]]
         if node["tag"] == _HR and node["first"] > now[LAST]:
             around = nodes[node["parent"]]
@@ -145,63 +148,65 @@ def _has_rule(page: Page, k: int) -> bool:
 
 
 @njit(nogil=True, cache=True)
-def next_line(page: Page, at: int) -> int:
+def next_line(out: Bytes, now: Longs, at: int) -> int:
     """End the line and begin the next."""
-    size = page.now[PREFIX]
-    page.out[at] = 10
+    out[at] = 10
     at += 1
-    page.out[at : at + size] = page.prefix[:size]
-    page.now[LINE_AT] = at + size
-    return at + size
+    start = len(out) - PREFIX_ROOM
+    for i in range(start, start + now[PREFIX]):
+        out[at] = out[i]
+        at += 1
+    now[LINE_AT] = at
+    return at
 
 
 @njit(nogil=True, cache=True)
-def _empty_line(page: Page, at: int) -> int:
+def _empty_line(out: Bytes, now: Longs, at: int) -> int:
     """End the line and add one that is empty but for the marks of quotations."""
-    at = next_line(page, at)
-    while page.out[at - 1] == 32:
+    at = next_line(out, now, at)
+    while out[at - 1] == 32:
         at -= 1
     return at
 
 
 @njit(nogil=True, cache=True)
-def paragraph(page: Page, at: int) -> int:
+def paragraph(out: Bytes, now: Longs, at: int) -> int:
     """An empty line inside a block."""
-    return next_line(page, _empty_line(page, at))
+    return next_line(out, now, _empty_line(out, now, at))
 
 
 @njit(nogil=True, cache=True)
-def _write_prefix(page: Page, item: int, marked: int, out: Bytes, at: int) -> int:
+def _write_prefix(nodes: Records, layout: Records, out: Bytes, now: Longs, item: int, marked: int, at: int) -> int:
     """What a line inside ``item`` begins with; the mark of ``marked`` is written, for others there are blanks."""
-    markdown = page.now[MARKDOWN]
-    chain = np.empty(LEVELS, np.int64)
+    markdown = now[MARKDOWN]
     depth = 0
     while item >= 0:
-        chain[depth] = item
+        now[CHAIN + depth] = item
         depth += 1
-        item = _outer(page, item)
+        item = _outer(nodes, layout, item)
     for level in range(depth - 1, -1, -1):
-        item = chain[level]
-        kind = KINDS[page.nodes[item]["tag"]]
+        item = now[CHAIN + level]
+        kind = KINDS[nodes[item]["tag"]]
         if markdown and kind == QUOTATION:
             out[at], out[at + 1] = 62, 32
             at += 2
             continue
         start = at
-        at = _write_mark(page, item, out, at) if kind == LIST_ITEM and (markdown or item == marked) else at + 2
+        at = _write_mark(nodes, layout, out, item, at) if kind == LIST_ITEM and (markdown or item == marked) else at + 2
         if item != marked:
-            out[start:at] = 32
+            for i in range(start, at):
+                out[i] = 32
         elif not markdown:
             return at
     return at
 
 
 @njit(nogil=True, cache=True)
-def _write_mark(page: Page, item: int, out: Bytes, at: int) -> int:
-    if page.nodes[page.nodes[item]["parent"]]["tag"] != _OL:
+def _write_mark(nodes: Records, layout: Records, out: Bytes, item: int, at: int) -> int:
+    if nodes[nodes[item]["parent"]]["tag"] != _OL:
         out[at], out[at + 1] = 45, 32
         return at + 2
-    number = page.layout[item]["number"]
+    number = layout[item]["number"]
     if number < 0:
         out[at] = 45
         at += 1
@@ -219,10 +224,9 @@ def _write_mark(page: Page, item: int, out: Bytes, at: int) -> int:
 
 
 @njit(nogil=True, cache=True)
-def _is_marked(page: Page, k: int) -> bool:
+def _is_marked(b: Bytes, segments: Records, blocks: Records, k: int) -> bool:
     """Whether the text of block ``k`` begins with a mark of its own: ``1.``, ``2)``, ``•``, ``-``."""
-    b = page.b
-    segment = page.segments[page.blocks[k]["first"]]
+    segment = segments[blocks[k]["first"]]
     i, end = segment["start"], segment["end"]
     while i < end and is_space(b[i]):
         i += 1
@@ -245,8 +249,7 @@ def _is_marked(page: Page, k: int) -> bool:
 
 
 @njit(nogil=True, cache=True)
-def _start_row(page: Page, row: int, cell: int, first: bool, at: int) -> int:
-    now, layout, out = page.now, page.layout, page.out
+def _start_row(layout: Records, out: Bytes, now: Longs, row: int, cell: int, first: bool, at: int) -> int:
     column = columns_before(layout[layout[row]["table"]]["columns"], layout[cell]["column"])
     now[ROW], now[COLUMN], now[HEADER] = row, column, first
     if now[MARKDOWN]:
@@ -260,80 +263,73 @@ def _start_row(page: Page, row: int, cell: int, first: bool, at: int) -> int:
 
 
 @njit(nogil=True, cache=True)
-def _next_cell(page: Page, cell: int, at: int) -> int:
+def _next_cell(layout: Records, out: Bytes, now: Longs, cell: int, at: int) -> int:
     """From one cell of a row to the next that has text, or a blank inside one."""
-    layout = page.layout
     column = columns_before(layout[layout[cell]["table"]]["columns"], layout[cell]["column"])
-    at = _bars(page, column - page.now[COLUMN], at)
-    page.now[COLUMN] = column
-    page.out[at] = 32
+    at = _bars(out, column - now[COLUMN], at)
+    now[COLUMN] = column
+    out[at] = 32
     return at + 1
 
 
 @njit(nogil=True, cache=True)
-def _bars(page: Page, count: int, at: int) -> int:
+def _bars(out: Bytes, count: int, at: int) -> int:
     for _ in range(count):
-        page.out[at], page.out[at + 1] = 32, 124
+        out[at], out[at + 1] = 32, 124
         at += 2
     return at
 
 
 @njit(nogil=True, cache=True)
-def end_row(page: Page, at: int) -> int:
-    now, layout, out = page.now, page.layout, page.out
+def end_row(layout: Records, out: Bytes, now: Longs, at: int) -> int:
     row = now[ROW]
     now[ROW] = -1
     if not now[MARKDOWN]:
         return at
     if not now[HEADER]:
-        return _bars(page, 1, at)
+        return _bars(out, 1, at)
     columns = layout[layout[row]["table"]]["columns"]
     total = max(columns_before(columns, 63) + int(columns >> np.uint64(63)), now[COLUMN] + 1)
-    at = next_line(page, _bars(page, total - now[COLUMN], at))
+    at = next_line(out, now, _bars(out, total - now[COLUMN], at))
     out[at] = 124
     at += 1
     for _ in range(total):
         out[at] = 32
-        out[at + 1 : at + 4] = 45
-        at = _bars(page, 1, at + 4)
+        at = _bars(out, 1, fill(out, at + 1, 3, 45))
     return at
 
 
 @njit(nogil=True, cache=True)
-def _begins_line(page: Page, k: int) -> bool:
+def _begins_line(b: Bytes, segments: Records, blocks: Records, k: int) -> bool:
     """Whether the text of block ``k`` begins with the end of a line."""
-    segment = page.segments[page.blocks[k]["first"]]
-    return segment["kind"] == BREAK or page.b[segment["start"]] == 10 or page.b[segment["start"]] == 13
+    segment = segments[blocks[k]["first"]]
+    return segment["kind"] == BREAK or b[segment["start"]] == 10 or b[segment["start"]] == 13
 
 
 @njit(nogil=True, cache=True)
-def _start_pre(page: Page, pre: int, at: int) -> int:
-    now = page.now
+def _start_pre(b: Bytes, nodes: Records, out: Bytes, now: Longs, pre: int, at: int) -> int:
     now[PRE], now[FENCE_AT] = pre, at
     if now[MARKDOWN]:
-        page.out[at : at + 3] = _BACKTICK
-        start, end = _language(page, pre)
-        at += 3
-        page.out[at : at + end - start] = page.b[start:end]
-        at = next_line(page, at + end - start)
+        at = fill(out, at, 3, _BACKTICK)
+        start, end = _language(b, nodes, pre)
+        for i in range(start, end):
+            out[at] = b[i]
+            at += 1
+        at = next_line(out, now, at)
     now[PRE_AT] = now[LINE_AT] = now[PRE_END] = at
     return at
 
 
 @njit(nogil=True, cache=True)
-def end_pre(page: Page, at: int) -> int:
-    now = page.now
+def end_pre(out: Bytes, now: Longs, at: int) -> int:
     at = now[PRE_END]
     now[PRE] = -1
     if not now[MARKDOWN]:
         return at
-    ticks = longest_run(page.out, now[PRE_AT], at)
+    ticks = longest_run(out, now[PRE_AT], at)
     if ticks >= 3:
-        at = insert(page.out, now[FENCE_AT], at, ticks - 2)
-    ticks = max(ticks + 1, 3)
-    at = next_line(page, at)
-    page.out[at : at + ticks] = _BACKTICK
-    return at + ticks
+        at = insert(out, now[FENCE_AT], at, ticks - 2)
+    return fill(out, next_line(out, now, at), max(ticks + 1, 3), _BACKTICK)
 
 
 @njit(nogil=True, cache=True)
@@ -351,25 +347,24 @@ def insert(out: Bytes, start: int, end: int, count: int) -> int:
     """Put ``count`` backticks before ``out[start:end]``; where it ends now."""
     for i in range(end - 1, start - 1, -1):
         out[i + count] = out[i]
-    out[start : start + count] = _BACKTICK
+    fill(out, start, count, _BACKTICK)
     return end + count
 
 
 @njit(nogil=True, cache=True)
-def _language(page: Page, pre: int) -> tuple[int, int]:
+def _language(b: Bytes, nodes: Records, pre: int) -> tuple[int, int]:
     """The programming language that a class of a ``pre``, of the ``code`` in it or of what is around it names."""
-    nodes = page.nodes
     candidates = np.array([pre + 1, pre, nodes[pre]["parent"], nodes[max(nodes[pre]["parent"], 0)]["parent"]])
     for place in range(4):
         node = candidates[place]
-        if node < 0 or node >= page.counts[NODES] or (place == 0 and nodes[node]["tag"] != _CODE):
+        if node < 0 or node >= nodes[0]["end"] or (place == 0 and nodes[node]["tag"] != _CODE):
             continue
         i = int(nodes[node]["attributes"])
         hashed = np.uint64(1)
         while hashed != np.uint64(0):
-            i, hashed, start, end = next_attribute(page.b, i)
+            i, hashed, start, end = next_attribute(b, i)
             if hashed == _CLASS:
-                start, end = _language_word(page.b, start, end)
+                start, end = _language_word(b, start, end)
                 if end > start:
                     return start, end
     return 0, 0

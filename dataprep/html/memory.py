@@ -15,9 +15,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
-from numba import njit
 
 from dataprep import storage
+from dataprep.compiled import njit
 from dataprep.dedup.hashing import mix_one, partition_of
 from dataprep.html.samples import Flags, Shorts
 from dataprep.html.sites import LIMITS, Limits

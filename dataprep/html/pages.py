@@ -2,7 +2,8 @@
 
 Decisions:
 - One call takes a batch, so that our engine works on its buffers; what a page gives never depends on the others.
-- Ours runs in the calling process (see `kernel`). An engine from a library runs in the child process, page by page, for it may spin, grow or crash. It measures nothing:
+- Ours runs in the calling process (see `kernel`).
+- An engine from a library runs in the child process, page by page, for it may spin, grow or crash. It measures nothing:
   its signals are null.
 - A page that fails has an empty text and a ``reason``; it is the caller's to put into quarantine.
 """
@@ -67,12 +68,12 @@ def in_process(pages: pa.RecordBatch, settings: ExtractSettings) -> pa.RecordBat
     measures = found.measures
     done = measures["profile"] >= 0
     sizes = np.diff(decoded.text.offsets)
-    failed = {
-        row: ("too_large", f"the page has {size} bytes, the limit is {most_bytes}")
-        if size > most_bytes
-        else ("too_many_tags", f"the page has {tags} tags, the limit is {most_tags}")
-        for row, size, tags in zip(*(column[~done] for column in (np.arange(len(done)), sizes, found.tags)), strict=True)
-    }
+    failed = {}
+    for row in np.flatnonzero(~done).tolist():
+        if sizes[row] > most_bytes:
+            failed[row] = "too_large", f"the page has {sizes[row]} bytes, the limit is {most_bytes}"
+        else:
+            failed[row] = "too_many_tags", f"the page has {found.tags[row]} tags, the limit is {most_tags}"
     characters = np.maximum(measures["characters"], 1)
     columns = {
         "text": composed(found.text),
@@ -93,8 +94,7 @@ def in_process(pages: pa.RecordBatch, settings: ExtractSettings) -> pa.RecordBat
 
 def composed(text: Utf8) -> pa.Array:
     """A column of the texts in normal form C; those that are in it already are not touched."""
-    column = text_column(text.values, text.offsets, pa.large_string())
-    return column
+    return text_column(text.values, text.offsets, pa.large_string())
 
 
 def in_child(pages: pa.RecordBatch, settings: ExtractSettings) -> pa.RecordBatch:

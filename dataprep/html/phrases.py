@@ -4,9 +4,9 @@ from functools import cache
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from dataprep.compiled import njit
 from dataprep.html.attributes import is_space
 from dataprep.html.automaton import build, entries
 from dataprep.html.dom import TEXT, Records

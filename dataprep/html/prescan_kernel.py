@@ -1,8 +1,8 @@
 """`prescan`, compiled: the same steps over one buffer, with positions instead of copies."""
 
 import numpy as np
-from numba import njit
 
+from dataprep.compiled import njit
 from dataprep.text.utf8 import Bytes
 
 NONE = -1

@@ -11,10 +11,12 @@ Decisions:
 - Cells are divided by `` | ``, which no later cleaning of white space can lose; blocks and lines in a cell by a blank.
 """
 
-import numpy as np
-from numba import njit
+from typing import Any
 
-from dataprep.html.dom import BLOCKS, BREAK, FORMULA, Dom
+import numpy as np
+
+from dataprep.compiled import njit
+from dataprep.html.dom import BLOCKS, BREAK, FORMULA, Dom, Records
 from dataprep.html.entities import NOTHING, refer
 from dataprep.html.inline import end_all, formula, is_markup, ready
 from dataprep.html.layout import NUMBERS, TEXT, lay_out, row_of
@@ -37,14 +39,13 @@ from dataprep.html.lines import (
     PRE_END,
     PREFIX_ROOM,
     ROW,
-    Page,
     end_pre,
     end_row,
     next_line,
 )  # fmt: skip
 from dataprep.html.room import room
 from dataprep.html.tags import CODE, HEADING
-from dataprep.text.utf8 import Bytes, encode
+from dataprep.text.utf8 import Bytes, Longs, encode
 
 # kinds of a byte of text: copied, a blank, left out, the start of a reference or of a character that may be a blank
 _COPIED, _BLANK, _LEFT_OUT, _REFERENCE, _WIDE, _MARKUP = range(6)
@@ -84,13 +85,12 @@ def render(b: Bytes, dom: Dom, out: Bytes, at: int, markdown: bool) -> int:
     """
     counts, nodes, segments, blocks = dom
     layout = lay_out(b, counts, nodes, segments, blocks, markdown)
-    needed = at + room(b, counts, nodes, segments, blocks, layout, markdown)
+    needed = at + room(b, counts, nodes, segments, blocks, layout, markdown) + 2 * PREFIX_ROOM
     if needed > len(out):
         return -needed
     now = np.zeros(PLACES, np.int64)
     now[MARKDOWN] = markdown
     now[ROW] = now[PRE] = now[MARK] = now[LINK] = now[LAST_LINK] = -1
-    page = Page(b, counts, nodes, segments, blocks, layout, out, now, np.empty(2 * PREFIX_ROOM, np.uint8))
     for k in range(counts[BLOCKS]):
         node = blocks[k]["node"]
         here = layout[node]
@@ -107,7 +107,7 @@ def render(b: Bytes, dom: Dom, out: Bytes, at: int, markdown: bool) -> int:
                 row = layout[cell]["row"]
                 if row >= 0 and layout[row]["number"] > 1:
                     continue
-            if now[PRE] != here["pre"] and _is_empty(page, k):
+            if now[PRE] != here["pre"] and _is_empty(b, segments, blocks, k):
                 continue
         one_line = nodes[node]["formats"] & HEADING or row_of(layout, node) >= 0
         now[FRESH] = 1
@@ -120,81 +120,114 @@ def render(b: Bytes, dom: Dom, out: Bytes, at: int, markdown: bool) -> int:
                 if now[FRESH]:
                     continue
                 if pre:
-                    at = _end_pre_line(page, ready(page, k, s, np.uint8(0), at))
+                    at = _end_pre_line(
+                        out, now, ready(b, nodes, segments, blocks, layout, out, now, k, s, np.uint8(0), at)
+                    )
                 elif one_line:
                     now[GAP] = max(now[GAP], BLANK)
                 else:
                     now[GAP] = EMPTY if now[GAP] >= LINE else LINE
             elif kind == FORMULA:
-                at = formula(page, s, ready(page, k, s, np.uint8(0), at))
+                at = formula(
+                    b,
+                    nodes,
+                    segments,
+                    out,
+                    now,
+                    s,
+                    ready(b, nodes, segments, blocks, layout, out, now, k, s, np.uint8(0), at),
+                )
                 now[PRE_END] = at
             elif pre:
-                at = _pre_text(page, k, s, at)
+                at = _pre_text(b, nodes, segments, blocks, layout, out, now, k, s, at)
             else:
-                at = _text(page, k, s, at)
+                at = _text(b, nodes, segments, blocks, layout, out, now, k, s, at)
         if not now[FRESH]:
             marked = now[MARK] >= 0
-            at = end_all(page, at)
+            at = end_all(b, nodes, layout, out, now, at)
             if marked:
                 now[PRE_END] = at
     if now[ROW] >= 0:
-        at = end_row(page, at)
+        at = end_row(layout, out, now, at)
     if now[PRE] >= 0:
-        at = end_pre(page, at)
+        at = end_pre(out, now, at)
     return at
 
 
 @njit(nogil=True, cache=True)
-def _text(page: Page, k: int, s: int, at: int) -> int:
-    b, out, now = page.b, page.out, page.now
-    i, end = int(page.segments[s]["start"]), int(page.segments[s]["end"])
+def _text(
+    b: Bytes,
+    nodes: Records,
+    segments: Records,
+    blocks: Records,
+    layout: Records,
+    out: Bytes,
+    now: Longs,
+    k: int,
+    s: int,
+    at: int,
+) -> int:
+    i, end = int(segments[s]["start"]), int(segments[s]["end"])
     kinds = _MARKDOWN_KINDS if now[MARKDOWN] else _PLAIN_KINDS
     waiting = True  # for the first visible character
-    blank = False
+    blank = 0  # whether a blank was the last; it is written at once, but while waiting
     while i < end:
         byte = b[i]
         kind = kinds[byte]
-        if kind == _BLANK:
-            blank = True
+        if not waiting:
+            while kind <= _BLANK:
+                out[at] = byte if kind == _COPIED else 32
+                at += 1 - (kind & blank)
+                blank = kind
+                i += 1
+                if i == end:
+                    break
+                byte = b[i]
+                kind = kinds[byte]
+            if i == end:
+                break
+        elif kind == _BLANK:
+            blank = 1
             i += 1
             continue
         if kind == _LEFT_OUT:
             i += 1
             continue
-        code = np.int64(byte)
+        code: Any = np.int64(byte)
         size = 1
         second = NOTHING
         if kind == _REFERENCE:
             following, code, second = refer(b, i, end, False)
             size = following - i
             if code < 128:
-                kind = kinds[code]
-                if kind == _REFERENCE:
-                    kind = _COPIED
+                kind = kinds[code] if code != 38 else np.uint8(_COPIED)
             else:
                 kind = _kind_of(code)
         elif kind == _WIDE:
             code, size = _decode(b, i, end)
             kind = _kind_of(code)
-        if kind in (_BLANK, _LEFT_OUT):
-            blank |= kind == _BLANK
-            i += size
+        i += size
+        if kind == _LEFT_OUT:
+            continue
+        if kind == _BLANK:
+            if not waiting and not blank:
+                out[at] = 32
+                at += 1
+            blank = 1
             continue
         if waiting:
             waiting = False
             if blank and not now[FRESH]:
                 now[GAP] = max(now[GAP], BLANK)
-            at = ready(page, k, s, np.uint8(code) if code < 128 else np.uint8(0), at)
-        elif blank:
-            out[at] = 32
-            at += 1
-        blank = False
+            first = np.uint8(code) if code < 128 else np.uint8(0)
+            at = ready(b, nodes, segments, blocks, layout, out, now, k, s, first, at)
+        blank = 0
         if kind == _MARKUP:
-            following = b[i + size] if i + size < len(b) else np.uint8(10)
+            next_byte = b[i] if i < len(b) else np.uint8(10)
             if code == 124:
                 escaped = now[ROW] >= 0
             else:
-                escaped = not now[MASK] & CODE and is_markup(out, at, code, following, now[MASK])
+                escaped = not now[MASK] & CODE and is_markup(out, at, code, next_byte, now[MASK])
             if escaped:
                 out[at] = 92
                 at += 1
@@ -203,12 +236,13 @@ def _text(page: Page, k: int, s: int, at: int) -> int:
             if second != NOTHING:
                 at += encode(second, out, at)
         else:
-            for j in range(size):
-                out[at + j] = b[i + j]
-            at += size
-        i += size
-    if blank and not now[FRESH]:
-        now[GAP] = max(now[GAP], BLANK)
+            for j in range(i - size, i):
+                out[at] = b[j]
+                at += 1
+    if blank:
+        at -= not waiting
+        if not now[FRESH]:
+            now[GAP] = max(now[GAP], BLANK)
     return at
 
 
@@ -227,10 +261,20 @@ def _decode(b: Bytes, i: int, end: int) -> tuple[int, int]:
 
 
 @njit(nogil=True, cache=True)
-def _pre_text(page: Page, k: int, s: int, at: int) -> int:
+def _pre_text(
+    b: Bytes,
+    nodes: Records,
+    segments: Records,
+    blocks: Records,
+    layout: Records,
+    out: Bytes,
+    now: Longs,
+    k: int,
+    s: int,
+    at: int,
+) -> int:
     """Text whose white space is kept, but for empty lines at its beginning and blanks at the end of lines."""
-    b, out, now = page.b, page.out, page.now
-    i, end = int(page.segments[s]["start"]), int(page.segments[s]["end"])
+    i, end = int(segments[s]["start"]), int(segments[s]["end"])
     waiting = True
     while i < end:
         code = np.int64(b[i])
@@ -247,11 +291,11 @@ def _pre_text(page: Page, k: int, s: int, at: int) -> int:
             continue
         if waiting:
             waiting = False
-            at = ready(page, k, s, np.uint8(0), at)
+            at = ready(b, nodes, segments, blocks, layout, out, now, k, s, np.uint8(0), at)
         if code == 10 or code == 13:
             if code == 13 and i + size < end and b[i + size] == 10:
                 size += 1
-            at = _end_pre_line(page, at)
+            at = _end_pre_line(out, now, at)
         elif kind == _BLANK:
             out[at] = 9 if code == 9 else 32
             at += 1
@@ -270,8 +314,7 @@ def _pre_text(page: Page, k: int, s: int, at: int) -> int:
 
 
 @njit(nogil=True, cache=True)
-def _end_pre_line(page: Page, at: int) -> int:
-    now, out = page.now, page.out
+def _end_pre_line(out: Bytes, now: Longs, at: int) -> int:
     if now[PRE_END] == now[PRE_AT]:
         return now[PRE_AT]
     if now[PRE_END] > now[LINE_AT]:
@@ -280,16 +323,15 @@ def _end_pre_line(page: Page, at: int) -> int:
         at = now[LINE_AT]
         while out[at - 1] == 32:
             at -= 1
-    return next_line(page, at)
+    return next_line(out, now, at)
 
 
 @njit(nogil=True, cache=True)
-def _is_empty(page: Page, k: int) -> bool:
+def _is_empty(b: Bytes, segments: Records, blocks: Records, k: int) -> bool:
     """Whether a block has no visible character."""
-    b = page.b
-    for s in range(page.blocks[k]["first"], page.blocks[k + 1]["first"]):
-        i, end = int(page.segments[s]["start"]), int(page.segments[s]["end"])
-        if page.segments[s]["kind"] == FORMULA:
+    for s in range(blocks[k]["first"], blocks[k + 1]["first"]):
+        i, end = int(segments[s]["start"]), int(segments[s]["end"])
+        if segments[s]["kind"] == FORMULA:
             return False
         while i < end:
             code = np.int64(b[i])

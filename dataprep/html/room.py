@@ -1,8 +1,10 @@
 """How many bytes the text of a page can take at most, so that writing it need not look."""
 
-import numpy as np
-from numba import njit
+from typing import Any
 
+import numpy as np
+
+from dataprep.compiled import njit
 from dataprep.html.dom import BLOCKS, BREAK, FORMULA, NODES, Records
 from dataprep.html.layout import columns_before
 from dataprep.html.tags import CODE, PRE, SUB, SUP
@@ -11,6 +13,7 @@ from dataprep.text.utf8 import Bytes, Longs
 MARK = 12  # bytes of the longest mark of an item: a sign, nine digits, a full stop and a blank
 BLOCK = 48  # of what is written once a block, lines aside: gap, marks of a heading, a fence with its language
 FORMATS = 16  # of what may end and begin between two segments in Markdown
+BARS = 4  # before and after a cell
 QUOTES = 6  # two quotation marks, or what is put around a script
 
 
@@ -29,7 +32,7 @@ def room(
     No reference grows by more than a fifth. In Markdown a character may be escaped; a run of backticks may need two
     longer ones around it; a digit becomes a superscript of three bytes.
     """
-    total = 0
+    total: Any = 0
     for k in range(counts[BLOCKS]):
         if blocks[k]["verdict"]:
             continue
@@ -56,10 +59,9 @@ def room(
             if pre:
                 for i in range(start, end):
                     total += line if b[i] == 10 or b[i] == 13 or b[i] == 38 else 0
-    for n in range(1, counts[NODES]):
-        if layout[n]["mark"] == n:
-            total += QUOTES
-        if markdown and nodes[n]["link"] == n:
+    total += counts[NODES] * (QUOTES + BARS)
+    for n in range(1, counts[NODES] if markdown else 0):
+        if nodes[n]["link"] == n:
             total += 4 + 3 * (nodes[n]["inner"] - nodes[n]["attributes"])
         if layout[n]["row"] == n or layout[n]["table"] == n:
             columns = columns_before(layout[layout[n]["table"]]["columns"], 63) + 2 if layout[n]["table"] >= 0 else 0

@@ -6,9 +6,9 @@ which order they are read and when samples are thinned out. Two fetches of one U
 
 import numpy as np
 import pyarrow as pa
-from numba import njit
 from numpy.typing import NDArray
 
+from dataprep.compiled import njit
 from dataprep.dedup.hashing import mix_one
 from dataprep.html.dom import BLOCKS, Dom, count_tags, room_for
 from dataprep.html.scan import Tables, scan, tables

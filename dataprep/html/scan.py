@@ -14,9 +14,9 @@ from functools import cache
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from dataprep.compiled import njit
 from dataprep.html import tags as T
 from dataprep.html.attributes import hides, is_space, is_tex, next_attribute, skip_attributes
 from dataprep.html.automaton import BOUNDARY, CATEGORY, ITEM, ROLE, class_words, match

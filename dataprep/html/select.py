@@ -10,8 +10,7 @@ profile, *page*: all that was not cut off, but lines of links and phrases. A pag
 leave behind most of the text that was not cut off is read as a page.
 """
 
-from numba import njit
-
+from dataprep.compiled import njit
 from dataprep.html.article import finish_article, keep_article
 from dataprep.html.cuts import cut, reset
 from dataprep.html.dom import BLOCKS, Dom, Records

@@ -13,8 +13,8 @@ Decisions:
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
+from dataprep.compiled import njit
 from dataprep.dedup.hashing import mix_one
 from dataprep.html.attributes import is_space
 from dataprep.html.dom import BLOCKS, BREAK, Dom

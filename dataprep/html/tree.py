@@ -5,8 +5,8 @@ stack, which is never higher than `DEPTH`, so each takes constant time.
 """
 
 import numpy as np
-from numba import njit
 
+from dataprep.compiled import njit
 from dataprep.html import tags as T
 from dataprep.html.attributes import is_space
 from dataprep.html.dom import BLOCKS, BREAK, NODES, SEGMENTS, SENTENCE, TEXT, Records
