@@ -34,7 +34,7 @@ _BEFRIENDED = mask("hidden", "tags")
 _GENTLE = mask("comment", "footer")
 _GENTLE_TOOLS = mask("cookie", "share")
 _OTHER = NEGATIVE & ~(STRUCTURE | TOOLS | _SIDE)
-_HTML, _BODY, _MAIN = TAG["html"], TAG["body"], TAG["main"]
+_HTML, _BODY, _MAIN, _A = TAG["html"], TAG["body"], TAG["main"], TAG["a"]
 
 
 @njit(nogil=True, cache=True)
@@ -136,7 +136,8 @@ def _why_cut(nodes: Records, blocks: Records, sums: Sums, limits: Thresholds, to
     if bits & _FRIEND:
         bits &= ~_BEFRIENDED
     tag = nodes[n]["tag"]
-    if not bits & NEGATIVE or bits & _ENTRY or tag in (_HTML, _BODY, _MAIN):
+    # a link is told by its block: one inside a sentence belongs to it, whatever it is named
+    if not bits & NEGATIVE or bits & _ENTRY or tag in (_HTML, _BODY, _MAIN, _A):
         return 0
     mass = mass_of(nodes, blocks, sums, n)
     if way == GENTLE:

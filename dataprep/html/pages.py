@@ -24,7 +24,8 @@ from dataprep.html.sandbox import Extracted, Failed, Sandbox
 from dataprep.html.select import AUTO
 from dataprep.html.settings import ExtractSettings
 from dataprep.sources.items import valid_text
-from dataprep.text.utf8 import Utf8, text_column
+from dataprep.text.composed import composed
+from dataprep.text.utf8 import text_column
 
 PAGES = pa.schema(
     [
@@ -65,7 +66,7 @@ def in_process(pages: pa.RecordBatch, settings: ExtractSettings) -> pa.RecordBat
     profile = PROFILES.index(settings.profile) if settings.profile in PROFILES else AUTO
     most_bytes, most_tags = settings.page_bytes, settings.page_tags
     found = extract(decoded.text, profile, settings.format == "markdown", most_bytes, most_tags)
-    measures = found.measures
+    measures, text = found.measures, composed(found.text)
     done = measures["profile"] >= 0
     sizes = np.diff(decoded.text.offsets)
     failed = {}
@@ -76,7 +77,7 @@ def in_process(pages: pa.RecordBatch, settings: ExtractSettings) -> pa.RecordBat
             failed[row] = "too_many_tags", f"the page has {found.tags[row]} tags, the limit is {most_tags}"
     characters = np.maximum(measures["characters"], 1)
     columns = {
-        "text": composed(found.text),
+        "text": text_column(text.values, text.offsets, pa.large_string()),
         "charset": decoded.charset,
         "charset_from": decoded.charset_from,
         "charset_replaced": decoded.charset_replaced,
@@ -90,11 +91,6 @@ def in_process(pages: pa.RecordBatch, settings: ExtractSettings) -> pa.RecordBat
         "error": [failed[row][1] if row in failed else None for row in range(len(done))],
     }
     return page_batch(pages.num_rows, columns)
-
-
-def composed(text: Utf8) -> pa.Array:
-    """A column of the texts in normal form C; those that are in it already are not touched."""
-    return text_column(text.values, text.offsets, pa.large_string())
 
 
 def in_child(pages: pa.RecordBatch, settings: ExtractSettings) -> pa.RecordBatch:

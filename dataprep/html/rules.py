@@ -74,7 +74,7 @@ class Thresholds(NamedTuple):
     gentle_structure: float = 0.5
     gentle_tools: float = 0.05
     reread_chars: int = 200
-    page_kept: int = 500
+    page_kept: int = 300
     page_lost: float = 0.5
     page_links_lost: float = 0.8
     page_links: float = 0.8

@@ -4,7 +4,7 @@ import numpy as np
 
 from dataprep.html.dom import BREAK, FORMULA, TEXT, Dom
 from dataprep.html.scan import tables
-from dataprep.html.select import REASONS
+from dataprep.html.rules import REASONS
 from dataprep.html.tags import BLOCK, TAG
 
 TRAITS = tables().traits
