@@ -40,6 +40,7 @@ from dataprep.html.tags import TAGS
 from dataprep.text.utf8 import Hashes, Utf8
 
 PROFILES = {"auto": AUTO, "article": ARTICLE, "page": PAGE}
+MOST_TAGS = 1_000_000
 NOTHING = np.empty(0, np.uint64)
 REMOVED, GAINED, LOST = "-+~"
 
@@ -111,7 +112,7 @@ def compared(pages: Sequence[Page], limits: Limits, profile: int) -> Host:
     samples = Samples(limits)
     column = pa.array([page.html.decode() for page in pages], pa.large_string())
     keys = np.arange(len(pages), dtype=np.uint64)
-    samples.add(sample(Utf8.of(column), np.ones(len(pages), np.uint64), keys, limits))
+    samples.add(sample(Utf8.of(column), np.ones(len(pages), np.uint64), keys, MOST_TAGS, limits))
     known = repeated(samples.rows(), limits).column("hash").to_numpy()
     host = Host(len(pages), len(known))
     for page in pages:

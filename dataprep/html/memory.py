@@ -45,6 +45,10 @@ class Repeated:
     starts: Longs
     ends: Longs
 
+    @classmethod
+    def nothing(cls, pages: int) -> "Repeated":
+        return cls(np.empty(0, np.uint64), np.zeros(pages, np.int64), np.zeros(pages, np.int64))
+
 
 @dataclass
 class SiteMemory:

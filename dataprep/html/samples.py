@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from dataprep.compiled import njit
 from dataprep.dedup.hashing import mix_one
-from dataprep.html.dom import BLOCKS, Dom, count_tags, room_for
+from dataprep.html.dom import BLOCKS, Dom, room_for, tags_of
 from dataprep.html.scan import Tables, scan, tables
 from dataprep.html.sites import LIMITS, NONE, Limits, hash_blocks
 from dataprep.text.utf8 import Bytes, Hashes, Longs, Utf8
@@ -31,14 +31,18 @@ Shorts = NDArray[np.uint16]
 Flags = NDArray[np.bool_]
 
 
-def sample(text: Utf8, hosts: Hashes, pages: Hashes, limits: Limits = LIMITS) -> pa.RecordBatch:
-    """Decoded pages, with the hashes of `sites.hash_urls`, to ``SAMPLES``. Pages without text have no row."""
-    tags = _count_tags(text.values, text.offsets)
-    room = int(np.minimum(2 * tags + 5, limits.blocks).sum())
+def sample(text: Utf8, hosts: Hashes, pages: Hashes, most_tags: int, limits: Limits = LIMITS) -> pa.RecordBatch:
+    """Decoded pages, with the hashes of `sites.hash_urls`, to ``SAMPLES``.
+
+    Pages without text, or with more tags than are extracted, have no row.
+    """
+    tags = tags_of(text.values, text.offsets)
+    chosen = tags <= most_tags
+    room = int(np.minimum(2 * tags[chosen] + 5, limits.blocks).sum())
     starts, digests = np.zeros(text.documents + 1, np.int64), np.empty(text.documents, np.uint64)
     hashes, chars = np.empty(room, np.uint64), np.empty(room, np.uint16)
-    dom = room_for(int(tags.max(initial=0)))
-    _sample(text.values, text.offsets, dom, tables(), limits, starts, digests, hashes, chars)
+    dom = room_for(int(tags[chosen].max(initial=0)))
+    _sample(text.values, text.offsets, chosen, dom, tables(), limits, starts, digests, hashes, chars)
     lists = [pa.LargeListArray.from_arrays(starts, values[: starts[-1]]) for values in (hashes, chars)]
     columns = [pa.array(hosts), pa.array(pages), pa.array(digests), *lists]
     return pa.RecordBatch.from_arrays(columns, schema=SAMPLES).filter(pa.array(np.diff(starts) > 0))
@@ -90,17 +94,10 @@ def _ranks(hosts: Hashes, pages: Hashes) -> tuple[Flags, Longs]:
 
 
 @njit(nogil=True, cache=True)
-def _count_tags(values: Bytes, offsets: Longs) -> Longs:
-    counts = np.empty(len(offsets) - 1, np.int64)
-    for d in range(len(counts)):
-        counts[d] = count_tags(values[offsets[d] : offsets[d + 1]])
-    return counts
-
-
-@njit(nogil=True, cache=True)
 def _sample(
     values: Bytes,
     offsets: Longs,
+    chosen: Flags,
     dom: Dom,
     tables: Tables,
     limits: Limits,
@@ -115,6 +112,9 @@ def _sample(
     """
     blocks = dom.blocks
     for d in range(len(offsets) - 1):
+        starts[d + 1] = starts[d]
+        if not chosen[d]:
+            continue
         b = values[offsets[d] : offsets[d + 1]]
         scan(b, dom, tables)
         hash_blocks(b, dom)

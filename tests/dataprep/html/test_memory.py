@@ -20,6 +20,7 @@ from dataprep.html.select import select
 from dataprep.html.sites import LIMITS, hash_blocks, hash_urls, mark_repeated
 from dataprep.text.utf8 import Utf8
 
+MANY = 10_000  # tags
 NOTICE = "This site works best with cookies, which we use to know who you are."
 WORDS = ["river", "stone", "harbour", "ledger", "copper", "lantern", "meadow", "cipher", "anvil", "orchard"]
 
@@ -38,7 +39,7 @@ def learned(*pages, limits=LIMITS):
     """The texts among the pages' blocks that ``a.org`` repeats, given the pages' HTML."""
     samples = Samples(limits)
     hosts, keys = hashed([f"http://a.org/{n}" for n in range(len(pages))])
-    samples.add(sample(Utf8.of(pa.array(pages, pa.string())), hosts, keys, limits))
+    samples.add(sample(Utf8.of(pa.array(pages, pa.string())), hosts, keys, MANY, limits))
     return set(repeated(samples.rows(), limits).column("hash").to_pylist())
 
 
@@ -92,7 +93,7 @@ def test_hosts_do_not_share_a_memory():
     urls = [f"http://{host}.org/{n}" for host in "ab" for n in range(5)]
     pages = [prose(n) + (f"<p>{NOTICE}</p>" if n < 5 else "") for n in range(10)]
     samples = Samples()
-    samples.add(sample(Utf8.of(pa.array(pages, pa.string())), *hashed(urls)))
+    samples.add(sample(Utf8.of(pa.array(pages, pa.string())), *hashed(urls), MANY))
     table = repeated(samples.rows())
     assert table.schema == TABLE
     assert table.to_pylist() == [{"host": int(hashed(urls)[0][0]), "hash": hash_of(NOTICE)}]

@@ -10,13 +10,14 @@ from dataprep.html.samples import SAMPLES, Samples, sample
 from dataprep.html.sites import LIMITS, hash_urls
 from dataprep.text.utf8 import Utf8
 
+MANY = 10_000  # tags
 FEW = LIMITS._replace(pages=5)
 
 
 def sampled(pages, limits=LIMITS):
     """Rows of ``SAMPLES`` of (URL, HTML) pairs."""
     hosts, keys = hashed([url for url, _ in pages])
-    return sample(Utf8.of(pa.array([html for _, html in pages], pa.string())), hosts, keys, limits)
+    return sample(Utf8.of(pa.array([html for _, html in pages], pa.string())), hosts, keys, MANY, limits)
 
 
 def hashed(urls):
@@ -117,3 +118,9 @@ def test_nothing_gives_nothing():
     assert Samples().rows().num_rows == 0
     assert sampled([]).num_rows == 0
     assert Samples().wanted(*hashed([])).tolist() == []
+
+
+def test_a_page_with_too_many_tags_is_not_read():
+    urls, html = ["http://a.org/1", "http://a.org/2"], ["<p>Text" * 11, "<p>Text" * 10]
+    rows = sample(Utf8.of(pa.array(html, pa.string())), *hashed(urls), most_tags=10)
+    assert rows.column("page").to_pylist() == hashed(urls)[1][1:].tolist()
