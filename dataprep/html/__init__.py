@@ -5,6 +5,8 @@ tags        the elements and attributes the scanner knows
 automaton   words in class and id to categories
 attributes  the attributes of a start tag
 dom         a page as arrays
+raw         where text, comments and scripts end
+measure     what a piece of text amounts to: characters, punctuation
 tree        the stack of open elements
 scan        bytes to flat DOM, in one loop
 phrases     what a short block says it is
@@ -20,6 +22,16 @@ encodings   labels and tables as the web means them
 prescan     where a page names its encoding
 charset     bytes are decoded once, and never raise: the rules, for one page
 charset_batch  the same for a batch, without copying what is UTF-8 (charset_kernel, prescan_kernel)
+
+entities    character references
+claims      where a page says something about itself, and the text there
+jsonld      claims of JSON-LD
+dates       dates as people and machines write them
+names       titles without the site's name, authors without "by"
+collect     elements to claims
+choose      claims to fields
+metadata    title, author, date, language, address and kind of a page
+charset     bytes are decoded once, and never raise
 nesting     how deep a page nests, before anything parses it
 engines     the others: resiliparse, trafilatura
 pages       a batch of payloads in, columns out, by the engine that is asked for

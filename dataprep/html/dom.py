@@ -25,7 +25,7 @@ from dataprep.text.utf8 import Bytes, Longs
 TEXT, BREAK, FORMULA = 0, 1, 2  # kinds of segment: bytes of the page; a ``br``; TeX between start and end
 NODES, SEGMENTS, BLOCKS = 0, 1, 2  # places in ``counts``
 
-SENTENCE = 1  # flags of a block: its text ends a sentence
+SENTENCE, TRAILING = 1, 2  # flags of a block: its text ends a sentence; white space was counted at its end
 
 
 NODE = np.dtype(

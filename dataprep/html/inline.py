@@ -10,6 +10,8 @@ Decisions:
   page are text, and a link around several blocks is.
 """
 
+from typing import Any
+
 import numpy as np
 
 from dataprep.compiled import njit
@@ -235,12 +237,13 @@ def _end_link(b: Bytes, nodes: Records, out: Bytes, link: int, at: int) -> int:
     at += 2
     i, end = _address(b, nodes, link)
     while i < end:
-        first, second = np.int64(b[i]), NOTHING
-        if first >= 128:
+        if b[i] >= 128:
             out[at] = b[i]
             at += 1
             i += 1
             continue
+        first: Any = np.int64(b[i])
+        second = NOTHING
         if first == 38:
             i, first, second = refer(b, i, end, True)
         else:
@@ -420,30 +423,32 @@ def formula(b: Bytes, nodes: Records, segments: Records, out: Bytes, now: Longs,
     start = at = fill(out, at, dollars, 36)
     blank = False
     while i < end:
-        first, second = np.int64(b[i]), NOTHING
-        if first == 38:
-            i, first, second = refer(b, i, end, False)
+        code: Any = np.int64(b[i])
+        second = NOTHING
+        byte = code
+        if byte == 38:
+            i, code, second = refer(b, i, end, False)
         else:
             i += 1
-        if first == 32 or 9 <= first <= 13 or first == 0xA0:
+        if code == 32 or 9 <= code <= 13 or (byte == 38 and code == 0xA0):
             blank = at > start
             continue
-        if first < 32 or first == 127:
+        if code < 32 or code == 127:
             continue
         if blank:
             out[at] = 32
             at += 1
             blank = False
-        if first == 124 and now[MARKDOWN] and now[ROW] >= 0:
+        if code == 124 and now[ROW] >= 0 and now[MARKDOWN]:
             out[at] = 92
             at += 1
-        if first >= 128 and b[i - 1] == first:
+        if byte == 38:
+            at += encode(code, out, at)
+            if second != NOTHING:
+                at += encode(second, out, at)
+        else:
             out[at] = b[i - 1]
             at += 1
-        else:
-            at += encode(first, out, at)
-        if second != NOTHING:
-            at += encode(second, out, at)
     if at - start > 15 and out[start] == 123 and out[start + 1] == 92 and out[at - 1] == 125:
         name = 2  # {\displaystyle …} or {\textstyle …}
         while start + name < at and 97 <= out[start + name] <= 122:

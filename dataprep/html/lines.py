@@ -57,7 +57,9 @@ def start_block(
         at = end_row(layout, out, now, at)
     if now[PRE] >= 0:
         if pre == now[PRE]:
-            return at if at == now[LINE_AT] or _begins_line(b, segments, blocks, k) else next_line(out, now, at)
+            if now[PRE_END] <= now[LINE_AT]:
+                return now[LINE_AT]
+            return at if _begins_line(b, segments, blocks, k) else end_pre_line(out, now, at)
         at = end_pre(out, now, at)
     owner = layout[row]["table"] if row >= 0 else node
     table = owner if row >= 0 else -1
@@ -318,6 +320,20 @@ def _start_pre(b: Bytes, nodes: Records, out: Bytes, now: Longs, pre: int, at: i
         at = next_line(out, now, at)
     now[PRE_AT] = now[LINE_AT] = now[PRE_END] = at
     return at
+
+
+@njit(nogil=True, cache=True)
+def end_pre_line(out: Bytes, now: Longs, at: int) -> int:
+    """End a line of a ``pre``, without the blanks it ends in and without empty lines before the first."""
+    if now[PRE_END] == now[PRE_AT]:
+        return now[PRE_AT]
+    if now[PRE_END] > now[LINE_AT]:
+        at = now[PRE_END]
+    else:
+        at = now[LINE_AT]
+        while out[at - 1] == 32:
+            at -= 1
+    return next_line(out, now, at)
 
 
 @njit(nogil=True, cache=True)

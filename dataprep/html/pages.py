@@ -99,9 +99,10 @@ def in_process(pages: pa.RecordBatch, settings: ExtractSettings, memory: SiteMem
     characters = np.maximum(measures["characters"], 1)
     columns = {
         "text": text_column(text.values, text.offsets, pa.large_string()),
-        "charset": decoded.charset,
-        "charset_from": decoded.charset_from,
-        "charset_replaced": decoded.charset_replaced,
+        **{
+            name: pc.if_else(done, getattr(decoded, name), None)
+            for name in ("charset", "charset_from", "charset_replaced")
+        },
         "html.profile": pa.array(np.array(PROFILES)[measures["profile"]], pa.string(), mask=~done),
         "html.characters": pa.array(measures["characters"], mask=~done),
         "html.kept": pa.array(measures["kept"] / characters, mask=~done),

@@ -27,7 +27,6 @@ from dataprep.html.lines import (
     GAP,
     LAST_LINK,
     LINE,
-    LINE_AT,
     LINK,
     MARK,
     MARKDOWN,
@@ -35,17 +34,16 @@ from dataprep.html.lines import (
     NONE,
     PLACES,
     PRE,
-    PRE_AT,
     PRE_END,
     PREFIX_ROOM,
     ROW,
     end_pre,
+    end_pre_line,
     end_row,
-    next_line,
 )  # fmt: skip
 from dataprep.html.room import room
 from dataprep.html.tags import CODE, HEADING
-from dataprep.text.utf8 import Bytes, Longs, encode
+from dataprep.text.utf8 import REPLACEMENT, Bytes, Longs, decode, encode
 
 # kinds of a byte of text: copied, a blank, left out, the start of a reference or of a character that may be a blank
 _COPIED, _BLANK, _LEFT_OUT, _REFERENCE, _WIDE, _MARKUP = range(6)
@@ -120,7 +118,7 @@ def render(b: Bytes, dom: Dom, out: Bytes, at: int, markdown: bool) -> int:
                 if now[FRESH]:
                     continue
                 if pre:
-                    at = _end_pre_line(
+                    at = end_pre_line(
                         out, now, ready(b, nodes, segments, blocks, layout, out, now, k, s, np.uint8(0), at)
                     )
                 elif one_line:
@@ -199,10 +197,7 @@ def _text(
         if kind == _REFERENCE:
             following, code, second = refer(b, i, end, False)
             size = following - i
-            if code < 128:
-                kind = kinds[code] if code != 38 else np.uint8(_COPIED)
-            else:
-                kind = _kind_of(code)
+            kind = (kinds[code] if code != 38 else np.uint8(_COPIED)) if code < 128 else _kind_of(code)
         elif kind == _WIDE:
             code, size = _decode(b, i, end)
             kind = _kind_of(code)
@@ -247,17 +242,16 @@ def _text(
 
 
 @njit(nogil=True, cache=True, inline="always")
-def _decode(b: Bytes, i: int, end: int) -> tuple[int, int]:
-    """The character of two or three bytes at ``i``, and its size."""
-    if b[i] == 0xC2:
-        if i + 1 < end:
-            return np.int64(b[i + 1]), 2
-    elif i + 2 < end:
-        return (
-            (np.int64(b[i]) & 0x0F) << 12 | (np.int64(b[i + 1]) & 0x3F) << 6 | (np.int64(b[i + 2]) & 0x3F),
-            3,
-        )
-    return 0xFFFD, 1
+def _decode(b: Bytes, i: int, end: int) -> tuple[Any, int]:
+    """The character at ``i`` and its size, if it may be one that is not copied; else U+FFFD and 1."""
+    lead = b[i]
+    if lead < 128:
+        return np.int64(lead), 1
+    if lead == 0xC2 and i + 1 < end:
+        return np.int64(b[i + 1]), 2
+    if (lead == 0xE2 or lead == 0xE3 or lead == 0xEF) and i + 2 < end:
+        return decode(b, i, end)
+    return REPLACEMENT, 1
 
 
 @njit(nogil=True, cache=True)
@@ -277,14 +271,11 @@ def _pre_text(
     i, end = int(segments[s]["start"]), int(segments[s]["end"])
     waiting = True
     while i < end:
-        code = np.int64(b[i])
-        size = 1
+        code, size = _decode(b, i, end)
         second = NOTHING
         if code == 38:
             following, code, second = refer(b, i, end, False)
             size = following - i
-        elif code == 0xC2 or code == 0xE2 or code == 0xE3 or code == 0xEF:
-            code, size = _decode(b, i, end)
         kind = _PLAIN_KINDS[code] if code < 128 else _kind_of(code)
         if kind == _LEFT_OUT:
             i += size
@@ -295,7 +286,7 @@ def _pre_text(
         if code == 10 or code == 13:
             if code == 13 and i + size < end and b[i + size] == 10:
                 size += 1
-            at = _end_pre_line(out, now, at)
+            at = end_pre_line(out, now, at)
         elif kind == _BLANK:
             out[at] = 9 if code == 9 else 32
             at += 1
@@ -314,19 +305,6 @@ def _pre_text(
 
 
 @njit(nogil=True, cache=True)
-def _end_pre_line(out: Bytes, now: Longs, at: int) -> int:
-    if now[PRE_END] == now[PRE_AT]:
-        return now[PRE_AT]
-    if now[PRE_END] > now[LINE_AT]:
-        at = now[PRE_END]
-    else:
-        at = now[LINE_AT]
-        while out[at - 1] == 32:
-            at -= 1
-    return next_line(out, now, at)
-
-
-@njit(nogil=True, cache=True)
 def _is_empty(b: Bytes, segments: Records, blocks: Records, k: int) -> bool:
     """Whether a block has no visible character."""
     for s in range(blocks[k]["first"], blocks[k + 1]["first"]):
@@ -334,14 +312,10 @@ def _is_empty(b: Bytes, segments: Records, blocks: Records, k: int) -> bool:
         if segments[s]["kind"] == FORMULA:
             return False
         while i < end:
-            code = np.int64(b[i])
+            code, size = _decode(b, i, end)
+            i += size
             if code == 38:
-                i, code, _ = refer(b, i, end, False)
-            elif code >= 128:
-                code, size = _decode(b, i, end)
-                i += size
-            else:
-                i += 1
+                i, code, _ = refer(b, i - 1, end, False)
             if (_PLAIN_KINDS[code] if code < 128 else _kind_of(code)) in (_COPIED, _REFERENCE):
                 return False
     return True

@@ -38,6 +38,8 @@ def room(
             continue
         node = blocks[k]["node"]
         item = layout[node]["item"]
+        if item >= 0:
+            item = layout[item]["item"]
         depth = np.int64(layout[item]["depth"]) if item >= 0 else 0
         line = 1 + (MARK * depth if markdown else 2 * depth + MARK)
         total += BLOCK + 7 * line

@@ -1,12 +1,15 @@
 """Bytes to flat DOM in one loop: a tokenizer and tree builder for what the web calls HTML, without a tree.
 
 It follows the HTML Standard where that decides which text belongs to which element (raw text, implied end tags, what
-an end tag may close, comments) and leaves out what only a browser needs (the adoption agency, foster parents). Time is
-linear: each byte is read once, and the stack of open elements is never deeper than `DEPTH`.
+an end tag may close, comments, what ends svg and math) and leaves out what only a browser needs (the adoption agency,
+foster parents). Time is linear: a byte is read once or twice, and the stack of open elements is never deeper than
+`DEPTH`.
 
 Decisions:
 - A deeper element becomes a node but is not opened; its text belongs to what is open.
-- Every unclosed ``button`` would otherwise swallow its page, so end tags reach through it.
+- An unclosed link ends with its block: a browser goes on to the end of the page, which no reader would call a link.
+- Text and cells stay where they are written, in a table or outside it.
+- A button in a heading is part of it: it unfolds the text below, which is there without a click.
 - In pages that begin like XML, ``<div/>`` is closed and CDATA sections are text; in others only inside svg and math.
 """
 
@@ -20,52 +23,49 @@ from dataprep.compiled import njit
 from dataprep.html import tags as T
 from dataprep.html.attributes import hides, is_space, is_tex, next_attribute, skip_attributes
 from dataprep.html.automaton import BOUNDARY, CATEGORY, ITEM, ROLE, class_words, match
-from dataprep.html.dom import BLOCKS, BREAK, FORMULA, SEGMENTS, TEXT, Dom, Records
+from dataprep.html.dom import BLOCKS, FORMULA, SEGMENTS, SENTENCE, TEXT, TRAILING, Dom, Records
+from dataprep.html.measure import byte_kinds, ends_sentence, measure
+from dataprep.html.raw import after_bracket, begins_markup, closed_by, comment_end, find, raw_end, text_end
 from dataprep.html.tags import ATTRIBUTE, NAMES, TAG, add_to_hash, place_of, start_hash
 from dataprep.html.tree import (
     DEPTH,
-    FOREIGN,
     MATH_BLOCKS,
     MATH_CHARS,
     MATH_LINKS,
     MATH_MARKS,
     MATH_SEGMENTS,
-    NEVER,
     OPEN,
     OVER,
     PLACES,
     SEEN_BODY,
-    SKIP,
     SPACED,
     STACK,
     TOP,
+    XML,
+    add_break,
     add_node,
     add_segment,
     close_implied,
     close_named,
     flush,
+    leave_foreign,
     leave_head,
     pop,
-)  # fmt: skip
+    push,
+)
 from dataprep.text.utf8 import Bytes, Hashes, Longs
 
-_A, _ANNOTATION, _BODY, _BR, _DOCUMENT, _HEAD, _HTML, _IMG, _MATH, _SCRIPT, _TEMPLATE = (
+_A, _ANNOTATION, _BODY, _BR, _BUTTON, _DOCUMENT, _HEAD, _HTML, _IMG, _MATH, _PLAINTEXT, _SCRIPT, _TEMPLATE = (
     TAG[name]
-    for name in ["a", "annotation", "body", "br", "document", "head", "html", "img", "math", "script", "template"]
-)
-_IN_HEAD = np.array(
-    [
-        name in ["base", "bgsound", "link", "meta", "noframes", "noscript", "script", "style", "template", "title"]
-        for name in T.TAGS
-    ]
+    for name in (
+        *("a", "annotation", "body", "br", "button", "document", "head", "html", "img", "math", "plaintext", "script"),
+        "template",
+    )
 )
 _ALT, _ALTTEXT, _ARIA_HIDDEN, _CLASS, _ENCODING, _HIDDEN, _HREF, _ID, _ITEMPROP, _ROLE, _SHADOW, _STYLE, _TYPE = (
     ATTRIBUTE[name] for name in T.ATTRIBUTES[1:]
 )
 _HIDDEN_WORDS, _MATH_WORDS = CATEGORY["hidden"], CATEGORY["math"]
-
-# kinds of a text byte
-_PLAIN, _SPACE, _MARK, _NONE, _WIDE, _AMPERSAND, _C2, _E3, _EF = range(9)
 
 
 class Tables(NamedTuple):
@@ -76,236 +76,120 @@ class Tables(NamedTuple):
     step: NDArray[np.int16]  # see `automaton.match`
     found: Hashes
     symbols: Bytes
-    kinds: Bytes  # of each byte of text
+    kinds: Bytes  # see `measure.measure`
 
 
 @cache
 def tables() -> Tables:
     """The tables, made once a process."""
     step, found, symbols, categories = class_words()
-    kinds = np.full(256, _PLAIN, np.uint8)
-    for byte in b" \t\n\f\r":
-        kinds[byte] = _SPACE
-    for byte in b".,;:!?":
-        kinds[byte] = _MARK
-    kinds[0] = _NONE
-    kinds[0x80:0xC0] = _NONE
-    kinds[0xE4:0xEE] = _WIDE
-    kinds[ord("&")], kinds[0xC2], kinds[0xE3], kinds[0xEF] = _AMPERSAND, _C2, _E3, _EF
-    return Tables(NAMES, T.traits(categories), step, found, symbols, kinds)
+    return Tables(NAMES, T.traits(categories), step, found, symbols, byte_kinds())
 
 
 @njit(nogil=True, cache=True)
 def scan(b: Bytes, dom: Dom, tables: Tables) -> None:
-    """Fill ``dom`` from the page ``b`` (UTF-8), which must have room for its tags (`dom.room_for`)."""
+    """Fill ``dom`` from the page ``b`` (UTF-8, at most 1 GiB), which must have room for its tags (`dom.room_for`)."""
     size = len(b)
     nodes, segments, blocks = dom.nodes, dom.segments, dom.blocks
-    traits, kinds, names = tables.traits, tables.kinds, tables.names
+    names, traits, kinds = tables.names, tables.traits, tables.kinds
     step, found, symbols = tables.step, tables.found, tables.symbols
     now = np.zeros(PLACES, np.int64)
-    stack = np.zeros(DEPTH + 2, STACK)
-    blocks[0]["first"] = 0
-    add_node(nodes, segments, blocks, now, stack, traits, _DOCUMENT, 0)
+    stack = np.zeros(DEPTH + 1, STACK)
+    add_node(nodes, traits, now, stack, _DOCUMENT, 0)
     nodes[0]["categories"] = np.uint64(0)
-    now[SKIP] = now[FOREIGN] = NEVER
+    stack[0]["tag"], stack[0]["flags"] = _DOCUMENT, traits[_DOCUMENT]["flags"]
     i = 3 if size >= 3 and b[0] == 0xEF and b[1] == 0xBB and b[2] == 0xBF else 0
-    head = i
-    while head < size and is_space(b[head]):
-        head += 1
-    xml = head + 5 < size and b[head] == 60 and b[head + 1] == 63 and b[head + 2] == 120 and b[head + 3] == 109
+    now[XML] = _begins_like_xml(b, i)
     while i < size:
-        if b[i] != 60:
-            i = _text(b, i, nodes, segments, blocks, now, stack, traits, kinds)
+        if not begins_markup(b, i):
+            end = text_end(b, i)
+            _add_text(b, i, end, nodes, segments, blocks, now, stack, kinds)
+            i = end
             continue
-        if i + 1 >= size:
-            break
         byte = b[i + 1]
-        if np.uint8(97) <= byte | np.uint8(32) <= np.uint8(122):
-            i = _start_tag(b, i + 1, nodes, segments, blocks, now, stack, traits, names, step, found, symbols, xml)
-        elif byte == 47:
+        if byte == 47:
             if i + 2 < size and np.uint8(97) <= b[i + 2] | np.uint8(32) <= np.uint8(122):
-                i = _end_tag(b, i + 2, nodes, segments, blocks, now, stack, traits, names)
+                i = _end_tag(b, i + 2, nodes, segments, blocks, now, stack, names, traits)
             else:
-                i = _to_bracket(b, i + 2)
+                i = after_bracket(b, i + 2)
         elif byte == 33:
-            i = _declaration(b, i + 2, nodes, segments, blocks, now, stack, traits, kinds, xml)
+            i = _declaration(b, i + 2, nodes, segments, blocks, now, stack, kinds)
         elif byte == 63:
-            i = _to_bracket(b, i + 2)
+            i = after_bracket(b, i + 2)
         else:
-            i = _text(b, i, nodes, segments, blocks, now, stack, traits, kinds)
-    pop(b, nodes, segments, blocks, now, stack, traits, -1, size)
+            i = _start_tag(b, i + 1, nodes, segments, blocks, now, stack, names, traits, kinds, step, found, symbols)
+    pop(nodes, now, stack, -1, size)
     blocks[now[BLOCKS]]["first"] = now[SEGMENTS]
+    for block in range(now[BLOCKS]):
+        last = blocks[block + 1]["first"] - 1
+        if segments[last]["kind"] == TEXT and ends_sentence(b, segments[last]["start"], segments[last]["end"]):
+            blocks[block]["flags"] |= SENTENCE
+        if blocks[block]["flags"] & TRAILING:
+            while segments[last]["chars"] == 0:
+                last -= 1
+            segments[last]["chars"] -= 1
+            blocks[block]["chars"] -= 1
+            if nodes[segments[last]["node"]]["link"] >= 0:
+                blocks[block]["links"] -= 1
     dom.counts[:] = now[:3]
 
 
 @njit(nogil=True, cache=True)
-def _text(
-    b: Bytes,
-    start: int,
-    nodes: Records,
-    segments: Records,
-    blocks: Records,
-    now: Longs,
-    stack: Records,
-    traits: Records,
-    kinds: Bytes,
-) -> int:
-    """The text from ``start`` to the next tag; returns where that is."""
+def _begins_like_xml(b: Bytes, i: int) -> bool:
     size = len(b)
-    i = start
-    chars = marks = 0
-    seen = False
-    spaced = now[SPACED] if now[OPEN] else 1
-    while i < size:
-        byte = b[i]
-        if byte == 60 and i > start:
-            following = b[i + 1] if i + 1 < size else np.uint8(0)
-            if following == 47 or following == 33 or following == 63 or 97 <= following | np.uint8(32) <= 122:
-                break
-        kind = kinds[byte]
+    while i < size and is_space(b[i]):
         i += 1
-        if kind == _PLAIN:
-            chars += 1
-            spaced = 0
-            seen = True
-            continue
-        if kind == _SPACE:
-            if not spaced:
-                chars += 1
-                spaced = 2
-            continue
-        if kind == _NONE:
-            continue
-        if kind == _AMPERSAND:
-            if is_blank_entity(b, i):
-                if not spaced:
-                    chars += 1
-                    spaced = 2
-                while b[i - 1] != 59:
-                    i += 1
-                continue
-            stop = min(i + 12, size)
-            j = i
-            while j < stop and (b[j] == 35 or 48 <= b[j] <= 57 or 97 <= b[j] | np.uint8(32) <= 122):
-                j += 1
-            if j < stop and b[j] == 59 and j > i:
-                i = j + 1
-            chars += 1
-        elif kind == _C2 and i < size and b[i] == 0xA0:
-            if not spaced:
-                chars += 1
-                spaced = 2
-            continue
-        elif kind == _MARK:
-            chars += 1
-            marks += 1
-        elif kind == _WIDE:
-            chars += 2
-        elif kind == _E3:
-            chars += 2
-            marks += i + 1 < size and b[i] == 0x80 and (b[i + 1] == 0x81 or b[i + 1] == 0x82)
-        else:
-            chars += 1
-            marks += kind == _EF and i + 1 < size and b[i] == 0xBC and _is_wide_mark(b[i + 1])
-        spaced = 0
-        seen = True
-    depth = now[TOP]
-    if now[SKIP] <= depth:
-        if not (seen and nodes[stack[depth]["node"]]["tag"] == _HEAD):
-            return i
-        pop(b, nodes, segments, blocks, now, stack, traits, depth - 1, start)  # text ends a head
-        depth = now[TOP]
-    node = stack[depth]["node"]
-    if not seen and not now[OPEN] and not nodes[node]["formats"] & T.PRE:
-        return i
-    add_segment(nodes, segments, blocks, now, stack, traits, TEXT, node, start, i, chars)
-    blocks[now[BLOCKS]]["marks"] += marks
-    now[SPACED] = spaced
-    return i
+    return i + 5 < size and b[i] == 60 and b[i + 1] == 63 and b[i + 2] == 120 and b[i + 3] == 109
 
 
 @njit(nogil=True, cache=True)
-def is_blank_entity(b: Bytes, i: int) -> bool:
-    """Whether ``nbsp;`` or ``#160;`` begins at byte ``i``."""
-    if i + 4 >= len(b) or b[i + 4] != 59:
-        return False
-    if b[i] == 110:
-        return b[i + 1] == 98 and b[i + 2] == 115 and b[i + 3] == 112
-    return b[i] == 35 and b[i + 1] == 49 and b[i + 2] == 54 and b[i + 3] == 48
+def _add_text(
+    b: Bytes, start: int, end: int,
+    nodes: Records, segments: Records, blocks: Records, now: Longs, stack: Records, kinds: Bytes,
+) -> None:  # fmt: skip
+    """The text from ``start`` to ``end`` belongs to the innermost open element."""
+    if stack[now[TOP]]["skip"]:
+        if stack[now[TOP]]["tag"] != _HEAD or _is_blank(b, start, end):
+            return
+        pop(nodes, now, stack, now[TOP] - 1, start)  # text ends a head
+    chars, marks, seen, spaced = measure(b, start, end, kinds, now[SPACED] if now[OPEN] else 1)
+    node = stack[now[TOP]]["node"]
+    if seen or now[OPEN] or nodes[node]["formats"] & T.PRE:
+        add_segment(nodes, segments, blocks, now, stack, TEXT, node, start, end, chars, marks, spaced)
 
 
 @njit(nogil=True, cache=True)
-def _is_wide_mark(byte: np.uint8) -> bool:
-    """The third byte of ！ ， ． ： ； ？"""
-    return byte == 0x81 or byte == 0x8C or byte == 0x8E or byte == 0x9A or byte == 0x9B or byte == 0x9F
-
-
-@njit(nogil=True, cache=True)
-def _to_bracket(b: Bytes, i: int) -> int:
-    while i < len(b) and b[i] != 62:
+def _is_blank(b: Bytes, i: int, end: int) -> bool:
+    while i < end and is_space(b[i]):
         i += 1
-    return min(i + 1, len(b))
+    return i == end
 
 
 @njit(nogil=True, cache=True)
 def _declaration(
-    b: Bytes,
-    i: int,
-    nodes: Records,
-    segments: Records,
-    blocks: Records,
-    now: Longs,
-    stack: Records,
-    traits: Records,
-    kinds: Bytes,
-    xml: bool,
+    b: Bytes, i: int, nodes: Records, segments: Records, blocks: Records, now: Longs, stack: Records, kinds: Bytes
 ) -> int:
     """What begins with ``<!``: a comment, a doctype, a CDATA section. Returns the byte after it."""
     size = len(b)
     if i + 1 < size and b[i] == 45 and b[i + 1] == 45:
-        i += 2
-        if i < size and b[i] == 62:
-            return i + 1
-        if i + 1 < size and b[i] == 45 and b[i + 1] == 62:
-            return i + 2
-        while i + 2 < size:
-            if b[i] == 45 and b[i + 1] == 45:
-                if b[i + 2] == 62:
-                    return i + 3
-                if b[i + 2] == 33 and i + 3 < size and b[i + 3] == 62:
-                    return i + 4
-            i += 1
-        return size
-    foreign = xml or now[FOREIGN] <= now[TOP]
-    if foreign and i + 6 < size and b[i] == 91 and b[i + 1] == 67 and b[i + 2] == 68 and b[i + 6] == 91:
-        start = i = i + 7
-        while i + 2 < size and not (b[i] == 93 and b[i + 1] == 93 and b[i + 2] == 62):
-            i += 1
-        end = i if i + 2 < size else size
-        if end > start:
-            i = _text(b[:end], start, nodes, segments, blocks, now, stack, traits, kinds)
-            if i < end:
-                return i  # markup in it is read as markup
-        return min(end + 3, size)
-    return _to_bracket(b, i)
+        return comment_end(b, i + 2)
+    cdata = i + 6 < size and b[i] == 91 and b[i + 1] == 67 and b[i + 2] == 68 and b[i + 6] == 91
+    if not cdata or not (now[XML] or stack[now[TOP]]["foreign"]):
+        return after_bracket(b, i)
+    start = i + 7
+    i = closed_by(b, start, 93)
+    end = i - 2 if i < size else size
+    if end > start:
+        _add_text(b, start, end, nodes, segments, blocks, now, stack, kinds)
+    return min(i + 1, size)
 
 
 @njit(nogil=True, cache=True)
 def _start_tag(
-    b: Bytes,
-    i: int,
-    nodes: Records,
-    segments: Records,
-    blocks: Records,
-    now: Longs,
-    stack: Records,
-    traits: Records,
-    names: Records,
-    step: NDArray[np.int16],
-    found: Hashes,
-    symbols: Bytes,
-    xml: bool,
-) -> int:
+    b: Bytes, i: int,
+    nodes: Records, segments: Records, blocks: Records, now: Longs, stack: Records,
+    names: Records, traits: Records, kinds: Bytes, step: NDArray[np.int16], found: Hashes, symbols: Bytes,
+) -> int:  # fmt: skip
     """The start tag whose name begins at byte ``i``; returns the byte after it, or after its raw text."""
     size = len(b)
     start = i
@@ -315,42 +199,28 @@ def _start_tag(
         hashed = add_to_hash(hashed, b[i])
         custom |= b[i] == 45
         i += 1
-    hashed_name = hashed
     tag = int(names[place_of(names, hashed)]["tag"])
-    name_end = i
-    flags = traits[tag]["flags"]
-
-    if (tag in (_HTML, _BODY)) and now[TOP] > 0:
-        if tag == _BODY and not now[SEEN_BODY]:
-            leave_head(b, nodes, segments, blocks, now, stack, traits, start - 1)
-        if tag == _HTML or now[SEEN_BODY]:
-            return skip_attributes(b, i)
-    if tag == _BODY:
-        now[SEEN_BODY] = 1
-    elif tag == _HEAD:
-        if now[SEEN_BODY]:
-            return skip_attributes(b, i)
-    elif not _IN_HEAD[tag]:
-        leave_head(b, nodes, segments, blocks, now, stack, traits, start - 1)
-    close_implied(b, tag, flags, nodes, segments, blocks, now, stack, traits, start - 1)
-    if flags & T.BLOCK:
-        flush(b, nodes, segments, blocks, now, stack, traits)
-
-    node = add_node(nodes, segments, blocks, now, stack, traits, tag, name_end)
+    flags = int(traits[tag]["flags"])
+    if not _opens(nodes, now, stack, tag, flags, start - 1):
+        return skip_attributes(b, i)
+    node = add_node(nodes, traits, now, stack, tag, i)
     mask = nodes[node]["categories"]
     if custom and not tag:
-        mask |= match(step, found, symbols, b, start, name_end, BOUNDARY)
+        mask |= match(step, found, symbols, b, start, i, BOUNDARY)
+
     alt_start = alt_end = -1
     formula = shadow = False
     after_value = i
+    had = 0  # the first of two attributes counts
     while True:
-        i, hashed, first, last = next_attribute(b, i)
-        if hashed == np.uint64(0):
+        i, name, first, last = next_attribute(b, i)
+        if name == np.uint64(0):
             break
         after_value = i
-        attribute = names[place_of(names, hashed)]["attribute"]
-        if attribute == 0:
+        attribute = int(names[place_of(names, name)]["attribute"])
+        if attribute == 0 or had >> attribute & 1:
             continue
+        had |= 1 << attribute
         if attribute in (_CLASS, _ID):
             mask |= match(step, found, symbols, b, first, last, BOUNDARY)
         elif attribute == _ROLE:
@@ -381,128 +251,116 @@ def _start_tag(
     nodes[node]["inner"] = nodes[node]["outer"] = i
 
     depth = now[TOP]
-    foreign = now[FOREIGN] <= depth
-    skipped = now[SKIP] <= depth
+    foreign = stack[depth]["foreign"] > 0
+    skipped = stack[depth]["skip"]
     if not skipped and alt_end > alt_start and (tag == _MATH or (tag == _IMG and mask & _MATH_WORDS)):
-        add_segment(nodes, segments, blocks, now, stack, traits, FORMULA, node, alt_start, alt_end, 1)
+        add_segment(nodes, segments, blocks, now, stack, FORMULA, node, alt_start, alt_end, 1, 0, 0)
         nodes[node]["last"] = now[BLOCKS] + 1
-    if tag == _BR and not skipped and now[OPEN]:
-        add_segment(nodes, segments, blocks, now, stack, traits, BREAK, node, i, i, 0)
-        now[SPACED] = 1
-    if flags & T.VOID or (closed and (xml or foreign or bool(flags & T.FOREIGN))):
+    if tag == _BR:
+        add_break(nodes, segments, blocks, now, stack, node, i)
+    if flags & T.VOID or (closed and (now[XML] or foreign or flags & T.FOREIGN)):
         return i
-    if flags & T.RAW and not foreign:
-        end = _raw_end(b, i, hashed_name)
+    raw = flags & T.RAW and not foreign
+    end = i
+    if raw:
+        end = size if tag == _PLAINTEXT else raw_end(b, i, hashed, tag == _SCRIPT)
         nodes[node]["outer"] = end
-        if formula and tag == _SCRIPT and not skipped and end > i:
-            add_segment(nodes, segments, blocks, now, stack, traits, FORMULA, node, i, end, 1)
-            nodes[node]["last"] = now[BLOCKS] + 1
-        return skip_attributes(b, end + 2) if end < size else size
     if depth >= DEPTH:
-        now[OVER] += bool(flags & T.BLOCK)
-        return i
-    depth += 1
-    stack[depth]["node"] = node
-    stack[depth]["block"] = node if flags & T.BLOCK else stack[depth - 1]["block"]
-    now[TOP] = depth
-    if flags & T.FOREIGN and not foreign:
-        now[FOREIGN] = depth
-        now[MATH_SEGMENTS], now[MATH_BLOCKS] = now[SEGMENTS], now[BLOCKS]
-        block = now[BLOCKS]
-        now[MATH_CHARS] = blocks[block]["chars"] if now[OPEN] else 0
-        now[MATH_LINKS] = blocks[block]["links"] if now[OPEN] else 0
-        now[MATH_MARKS] = blocks[block]["marks"] if now[OPEN] else 0
-    if not skipped:
-        if tag == _ANNOTATION and formula:
-            _annotate(b, i, nodes, segments, blocks, now, stack, traits)
-        if (
+        now[OVER] += not raw and flags & T.BLOCK != 0
+    elif raw:
+        if formula and tag == _SCRIPT and not skipped and end > i:
+            add_segment(nodes, segments, blocks, now, stack, FORMULA, node, i, end, 1, 0, 0)
+            nodes[node]["last"] = now[BLOCKS] + 1
+        elif not flags & T.SKIP and end > i:
+            push(now, stack, node, tag, flags, False)
+            _add_text(b, i, end, nodes, segments, blocks, now, stack, kinds)
+            pop(nodes, now, stack, depth, end)
+    else:
+        skip = (
             (tag == _MATH and alt_end > alt_start)
             or tag == _ANNOTATION
-            or (flags & T.SKIP and not (tag == _TEMPLATE and shadow))
-            or (nodes[node]["hidden"] and not flags & T.BLOCK)
-        ):
-            now[SKIP] = depth
-    return i
+            or (
+                flags & T.SKIP != 0
+                and not (tag == _TEMPLATE and shadow)
+                and not (tag == _BUTTON and nodes[node]["formats"] & T.HEADING)
+            )
+            or (nodes[node]["hidden"] != 0 and not flags & T.BLOCK)
+        )
+        depth = push(now, stack, node, tag, flags, skip)
+        if stack[depth]["foreign"] == depth:
+            _remember(blocks, now)
+        elif formula and not skipped:
+            _annotate(b, i, nodes, segments, blocks, now, stack)
+    return skip_attributes(b, end + 2) if raw and end < size else end
+
+
+@njit(nogil=True, cache=True)
+def _opens(nodes: Records, now: Longs, stack: Records, tag: int, flags: int, at: int) -> bool:
+    """Close what the start tag at byte ``at`` ends; whether it opens an element."""
+    if tag in (_HTML, _BODY):
+        if now[SEEN_BODY] or (tag == _HTML and now[TOP] > 0):
+            return False
+        if tag == _BODY:
+            now[SEEN_BODY] = 1
+            leave_head(nodes, now, stack, at)
+    elif tag == _HEAD:
+        if now[SEEN_BODY]:
+            return False
+    elif not flags & T.IN_HEAD:
+        leave_head(nodes, now, stack, at)
+    if flags & T.LEAVES:
+        leave_foreign(nodes, now, stack, at)
+    close_implied(nodes, now, stack, tag, flags, at)
+    if flags & T.BLOCK:
+        flush(now)
+    return True
+
+
+@njit(nogil=True, cache=True)
+def _remember(blocks: Records, now: Longs) -> None:
+    """What stands before a formula, for `_annotate`."""
+    block = now[BLOCKS]
+    now[MATH_SEGMENTS], now[MATH_BLOCKS] = now[SEGMENTS], block
+    now[MATH_CHARS] = blocks[block]["chars"] if now[OPEN] else 0
+    now[MATH_LINKS] = blocks[block]["links"] if now[OPEN] else 0
+    now[MATH_MARKS] = blocks[block]["marks"] if now[OPEN] else 0
 
 
 @njit(nogil=True, cache=True)
 def _annotate(
-    b: Bytes,
-    start: int,
-    nodes: Records,
-    segments: Records,
-    blocks: Records,
-    now: Longs,
-    stack: Records,
-    traits: Records,
+    b: Bytes, start: int, nodes: Records, segments: Records, blocks: Records, now: Longs, stack: Records
 ) -> None:
     """The TeX that an annotation gives from byte ``start`` on takes the place of the formula's own text."""
-    if now[FOREIGN] > now[TOP] or now[MATH_BLOCKS] != now[BLOCKS]:
+    depth = now[TOP]
+    math = stack[depth]["foreign"]
+    end = find(b, start, 60)
+    if end == start or not math or now[MATH_BLOCKS] != now[BLOCKS] or stack[depth]["block"] != stack[math]["block"]:
         return
-    if stack[now[TOP]]["block"] != stack[now[FOREIGN]]["block"]:
-        return
-    end = start
-    while end < len(b) and b[end] != 60:
-        end += 1
-    if end == start:
-        return
-    node = stack[now[FOREIGN]]["node"]
+    block = now[BLOCKS]
     now[SEGMENTS] = now[MATH_SEGMENTS]
     if now[OPEN]:
-        block = now[BLOCKS]
         blocks[block]["chars"] = now[MATH_CHARS]
         blocks[block]["links"] = now[MATH_LINKS]
         blocks[block]["marks"] = now[MATH_MARKS]
-    add_segment(nodes, segments, blocks, now, stack, traits, FORMULA, node, start, end, 1)
-
-
-@njit(nogil=True, cache=True)
-def _raw_end(b: Bytes, i: int, name: np.uint64) -> int:
-    """Where the end tag of the raw text from byte ``i`` on begins, or the end of the page."""
-    size = len(b)
-    while i + 1 < size:
-        if b[i] == 60 and b[i + 1] == 47:
-            j = i + 2
-            stop = min(j + 10, size)  # no raw element has a longer name
-            hashed = start_hash()
-            while j < stop and not (b[j] == 62 or b[j] == 47 or is_space(b[j])):
-                hashed = add_to_hash(hashed, b[j])
-                j += 1
-            if hashed == name:
-                return i
-        i += 1
-    return size
+    add_segment(nodes, segments, blocks, now, stack, FORMULA, stack[math]["node"], start, end, 1, 0, 0)
 
 
 @njit(nogil=True, cache=True)
 def _end_tag(
-    b: Bytes,
-    i: int,
-    nodes: Records,
-    segments: Records,
-    blocks: Records,
-    now: Longs,
-    stack: Records,
-    traits: Records,
-    names: Records,
-) -> int:
+    b: Bytes, i: int, nodes: Records, segments: Records, blocks: Records, now: Longs, stack: Records,
+    names: Records, traits: Records,
+) -> int:  # fmt: skip
     """The end tag whose name begins at byte ``i``; returns the byte after it."""
-    size = len(b)
     at = i - 2
     hashed = start_hash()
-    while i < size and not (b[i] == 62 or b[i] == 47 or is_space(b[i])):
+    while i < len(b) and not (b[i] == 62 or b[i] == 47 or is_space(b[i])):
         hashed = add_to_hash(hashed, b[i])
         i += 1
     tag = int(names[place_of(names, hashed)]["tag"])
+    flags = int(traits[tag]["flags"])
     i = skip_attributes(b, i)
-    flags = traits[tag]["flags"]
-    depth = now[TOP]
     if tag == _BR:
-        if now[OPEN] and now[SKIP] > depth:
-            add_segment(nodes, segments, blocks, now, stack, traits, BREAK, stack[depth]["node"], i, i, 0)
-            now[SPACED] = 1
-        return i
-    if tag in (_HTML, _BODY) or flags & T.VOID:
-        return i
-    close_named(b, nodes, segments, blocks, now, stack, traits, tag, at)
+        add_break(nodes, segments, blocks, now, stack, stack[now[TOP]]["node"], i)
+    elif not (tag in (_HTML, _BODY) or flags & T.VOID):
+        close_named(nodes, now, stack, tag, flags, at)
     return i

@@ -18,8 +18,8 @@ from dataprep.compiled import njit
 from dataprep.dedup.hashing import mix_one
 from dataprep.html.attributes import is_space
 from dataprep.html.dom import BLOCKS, BREAK, Dom
+from dataprep.html.measure import is_blank_entity
 from dataprep.html.rules import ON_SITE
-from dataprep.html.scan import is_blank_entity
 from dataprep.html.tags import CELL, HEADING, PRE, TAG
 from dataprep.text.utf8 import BASE, ONE, SPACE_BYTE, Bytes, Hashes, Longs, extend_hash, find_sorted
 
@@ -63,7 +63,7 @@ def hash_blocks(b: Bytes, dom: Dom) -> None:
                     i += 1
                     spaced = True
                     continue
-                if byte == 38 and is_blank_entity(b, i):
+                if byte == 38 and is_blank_entity(b, i, end):
                     while b[i - 1] != 59:
                         i += 1
                     spaced = True

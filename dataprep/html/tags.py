@@ -2,7 +2,7 @@
 
 Names are looked up by a 64-bit hash of their lower-case bytes (`name_hash`) in an open-addressed table; what is not in
 it is an unknown inline element (tag 0). Sources: HTML Standard 13.1.2 (void, raw text), 13.1.2.4 (optional tags),
-15.3 (what a browser's style sheet displays as a block).
+13.2.6.5 (svg and math), 15.3 (what a browser's style sheet displays as a block).
 """
 
 import numpy as np
@@ -19,26 +19,34 @@ CLOSES_P = 16  # its start tag ends an open paragraph
 SCOPE = 32  # end tags inside do not reach outside
 LIST = 64  # holds items; an item's implied end stays inside
 FOREIGN = 128  # svg and math: a slash closes the tag
+HOLDS = 256  # in svg and math: what is inside is HTML again
+LEAVES = 512  # its start tag ends svg and math
+REACHES = 1024  # its end tag closes blocks inside, though it is none
+IN_HEAD = 2048  # does not end the head
 
 PRE, CODE, SUB, SUP, STRONG, EM = 1, 2, 4, 8, 16, 32  # formats, inherited by everything inside
 DELETED, MATH, HEADING, CELL, ITEM, QUOTE = 64, 128, 256, 512, 1024, 2048
 
 _VOID = "area base basefont bgsound br col embed frame hr img input keygen link meta param source track wbr"
-_RAW = "iframe noembed script style textarea title xmp"
+_RAW = "iframe noembed plaintext script style textarea title xmp"
 _CLOSES_P = (
     "address article aside blockquote center dd details dialog dir div dl dt fieldset figcaption figure footer form "
     "h1 h2 h3 h4 h5 h6 header hgroup hr li listing main menu nav ol p plaintext pre search section summary table ul xmp"
 )
-_BLOCK = (
-    "body caption frameset head html legend noframes noscript optgroup option tbody td tfoot th thead tr document "
-    "amp-sidebar"
-)
-_SKIP = "button head iframe noembed object option script select style svg template textarea title"
+_BLOCK = "body caption frameset head html legend noframes noscript tbody td tfoot th thead tr document amp-sidebar"
+_SKIP = "button head iframe noembed object optgroup option script select style svg template textarea title"
 _SCOPE = "caption html object table td template th document"
 _LIST = "dir dl menu ol ul"
 _FOREIGN = "math svg"
+_HOLDS = "annotation-xml desc foreignobject mi mn mo ms mtext title"
+_LEAVES = (
+    "b big blockquote body br center code dd div dl dt em embed h1 h2 h3 h4 h5 h6 head hr i img li listing menu meta "
+    "nobr ol p pre ruby s small span strike strong sub sup table tt u ul var"
+)
+_REACHES = "button math object select svg"
+_IN_HEAD = "base bgsound link meta noframes noscript script style template title"
 _INLINE = (
-    "a abbr annotation annotation-xml audio b canvas cite code data del dfn em font i ins kbd label mark picture q rp "
+    "a abbr annotation audio b canvas cite code data del dfn em font i ins kbd label mark picture q rp "
     "rt ruby s samp semantics small span strike strong sub sup time tt u var video"
 )
 _FORMATS = {
@@ -49,7 +57,7 @@ _FORMATS = {
 
 _FLAGS = {
     VOID: _VOID, RAW: _RAW, BLOCK: f"{_BLOCK} {_CLOSES_P}", SKIP: _SKIP, CLOSES_P: _CLOSES_P, SCOPE: _SCOPE,
-    LIST: _LIST, FOREIGN: _FOREIGN,
+    LIST: _LIST, FOREIGN: _FOREIGN, HOLDS: _HOLDS, LEAVES: _LEAVES, REACHES: _REACHES, IN_HEAD: _IN_HEAD,
 }  # fmt: skip
 
 TAGS: tuple[str, ...] = ("", *sorted({name for names in (*_FLAGS.values(), _INLINE) for name in names.split()}))
@@ -67,7 +75,7 @@ ROOM = 1024  # a power of two, several times the names
 
 
 NAME = np.dtype([("hash", np.uint64), ("tag", np.uint8), ("attribute", np.uint8)], align=True)
-TRAIT = np.dtype([("categories", np.uint64), ("formats", np.uint16), ("flags", np.uint8)], align=True)
+TRAIT = np.dtype([("categories", np.uint64), ("formats", np.uint16), ("flags", np.uint16)], align=True)
 
 
 @njit(nogil=True, cache=True, inline="always")

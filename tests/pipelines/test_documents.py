@@ -134,7 +134,7 @@ def corpus(tmp_path):
     return folder
 
 
-LIMITS = {"extract": {"page_bytes": 300_000}}
+LIMITS = {"extract": {"page_bytes": 300_000, "page_tags": 20_000}}
 CONTACT = {"contact_url": "https://example.org/bot", "contact_mail": "bot@example.org"}
 
 
@@ -142,7 +142,7 @@ def test_hostile_broken_and_empty_input_is_quarantined_and_the_rest_is_kept(tmp_
     manifest = run(tmp_path / "out", files("all", corpus), **LIMITS)
     kept, removed, quarantined = accounted(tmp_path / "out", manifest)
     assert {(row["url"] or row["locator"], row["reason"]) for row in quarantined} == {
-        ("http://x/deep", "nested_too_deep"),
+        ("http://x/deep", "too_many_tags"),
         ("http://x/large", "too_large"),
         ("http://x/broken", "truncated_record"),
         (quarantined[-2]["locator"], "bad_json"),

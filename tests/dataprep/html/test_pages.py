@@ -38,7 +38,10 @@ def test_a_row_depends_on_its_page_alone_and_a_page_that_fails_has_a_reason_and_
     found.validate(full=True)
     assert found.schema == EXTRACTED_PAGES
     rows = found.to_pylist()
-    assert [row["reason"] for row in rows] == [reason for hostile in HOSTILE.values() for reason in (None, hostile)]
+    reasons = [
+        None if engine == "corpusmill" and reason == "nested_too_deep" else reason for reason in HOSTILE.values()
+    ]
+    assert [row["reason"] for row in rows] == [reason for hostile in reasons for reason in (None, hostile)]
     for row in rows:
         assert (row["reason"] is None) == (row["error"] is None) == (row["charset"] is not None)
         assert row["reason"] is None or row["text"] == ""

@@ -1,0 +1,163 @@
+"""The kernels as plain Python (NUMBA_DISABLE_JIT=1), which can be watched: work is counted in lines, never in time.
+
+    NUMBA_DISABLE_JIT=1 python -m tests.dataprep.html.interpreted
+
+prints the lines that each hostile page takes at one size and at twice that size, as JSON. Before that, small mutants
+run over arrays that refuse negative places, which compiled code takes for places from the end.
+"""
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import dataprep.html
+from dataprep.html import scan, tree
+from dataprep.html.dom import Dom
+from dataprep.text.utf8 import Bytes
+from tests.dataprep.html.fuzz import SEEDS, STAGES, Mutator, rubbish_dom
+
+HERE = str(Path(dataprep.html.__file__).parent)
+DEPTH = 12  # of open elements: work grows with it, so it must not grow with these pages
+REPEATS = 60
+MUTANTS = 250
+
+HOSTILE: dict[str, Callable[[int], str]] = {
+    "text": lambda n: "word " * n,
+    "white space": lambda n: "<p>" + " " * 5 * n,
+    "ideographs": lambda n: "漢" * n,
+    "less-than signs": lambda n: "<" * 4 * n,
+    "ampersands": lambda n: "&" * 4 * n,
+    "long entities": lambda n: "&abcdefghijkl" * n,
+    "blank entities": lambda n: "&nbsp;" * n,
+    "open comments": lambda n: "<!--" * n,
+    "nearly closed comments": lambda n: "<!--" + "--" * n,
+    "short comments": lambda n: "<!--><a>" * n,
+    "declarations": lambda n: "<!" * n,
+    "instructions": lambda n: "<?" * n,
+    "end tags without a name": lambda n: "</" * n,
+    "start tags without an end": lambda n: "<a" * n,
+    "start tags with quotes": lambda n: "<a b='" * n,
+    "unclosed quotes": lambda n: "<a b=\"'>" * n + "\"'" * n,
+    "attributes": lambda n: "<p " + "a=b " * n + ">",
+    "attributes without space": lambda n: "<p " + "a='b'" * n + ">",
+    "equals signs": lambda n: "<p " + "=" * n,
+    "slashes": lambda n: "<p" + "/" * n,
+    "a long class": lambda n: f"<p class='{'nav side ' * n}'>",
+    "a class in many tags": lambda n: "<p class='nav side'>" * n,
+    "a long name": lambda n: "<" + "a" * n,
+    "a long attribute name": lambda n: "<p " + "a" * n,
+    "a style of d": lambda n: f"<p style='{'d' * 5 * n}'>",
+    "a style of display": lambda n: f"<p style='{'display  ' * n}'>",
+    "a style of displays, then blanks": lambda n: f"<p style='{'display' * n}{' ' * n}'>",
+    "a style of visibility": lambda n: f"<p style='{'visibility:' * n}'>",
+    "a type of t": lambda n: f"<script type='{'te' * n}'>",
+    "nested blocks": lambda n: "<div>" * n,
+    "nested blocks with text": lambda n: "<div>a" * n + "</div>b" * n,
+    "nested inline": lambda n: "<b>" * n + "a</b>" * n,
+    "nested links": lambda n: "<a href=x>a" * n,
+    "nested spans that hide": lambda n: "<span hidden>a" * n + "</span>b" * n,
+    "nested spans of words": lambda n: "<span class=share>a " * n + "</span>b " * n,
+    "nested tables": lambda n: "<table><tr><td>a" * n,
+    "nested lists": lambda n: "<ul><li><a href=x>a</a>" * n,
+    "nested lists side by side": lambda n: ("<ul>" * 9 + "<li><a href=x>a</a>" * 9 + "</ul>" * 9) * (n // 10),
+    "nested forms": lambda n: "<form>" * n,
+    "mismatched ends": lambda n: "<b>" * n + "</i>" * n,
+    "mismatched block ends": lambda n: "<div>" * n + "</section>" * n,
+    "mismatched everything": lambda n: "<b><div></b></p></table>" * n,
+    "ends without starts": lambda n: "</div></b></p></table></td></li></option></button></h1>" * n,
+    **{
+        f"unclosed {name}": lambda n, name=name: f"<{name}>a" * n
+        for name in ("li", "p", "option", "optgroup", "button", "td", "tr", "dd", "h1", "select", "font", "noscript")
+    },
+    "cells and rows": lambda n: "<table>" + "<tr><td>a<td>b" * n,
+    "cells without a table": lambda n: "<tr><td>a<th>b<tbody>" * n,
+    "unclosed paths": lambda n: "<svg>" + "<path>a" * n,
+    "cdata": lambda n: "<svg>" + "<![CDATA[" * n,
+    "cdata with tags": lambda n: "<math>" + "<![CDATA[x<a>" * n,
+    "cdata in XML": lambda n: "<?xml ?>" + "<![CDATA[x<a " * n,
+    "self-closed": lambda n: "<?xml ?>" + "<div/>" * n,
+    "annotations": lambda n: "<math>" + "a<annotation encoding=tex>" * n,
+    "annotations with one text": lambda n: "<math>" + "<annotation encoding=tex>" * n + "a" * n,
+    "formulas": lambda n: "<math alttext=a><mi>b</math>" * n,
+    "raw text that does not end": lambda n: "<script>" + "</scrip" * n,
+    "raw text of ends": lambda n: "<title>" + "</" * n,
+    "many raw texts": lambda n: "<style></style>" * n,
+    "scripts in scripts": lambda n: "<script>" + "<!--<script>" * n,
+    "many unclosed scripts": lambda n: "<script><!--" * n,
+    "line breaks": lambda n: "a<br>" * n,
+    "paragraph ends": lambda n: "a</p>" * n,
+    "heads": lambda n: "<head><title></title></head>" * n,
+    "bodies": lambda n: "<body>a" * n,
+    "articles": lambda n: "<article><p>" + "Some words. " * 9 + "</p></article>" * n,
+    "many articles": lambda n: "<article>Some words.</article>" * n,
+    "headings": lambda n: "<h2>Read more</h2>" * n,
+    "teasers": lambda n: "<div>" + "<div><h2><a href=x>A linked heading</a></h2><p>and text</p></div>" * n + "</div>",
+    "credits": lambda n: "<p>Foto: dpa</p>" * n,
+    "a block of many segments": lambda n: "<p>" + "<i>a</i>" * n,
+    "short blocks of blanks": lambda n: ("<p>a" + " " * n) * 3,
+    "comments of a page": lambda n: "<div class=comment>" * n + "<p>a</p>" + "</div>" * n,
+}  # fmt: skip
+
+
+class Watched(np.ndarray):
+    """An array without places from the end."""
+
+    def __getitem__(self, key: Any) -> Any:
+        assert not isinstance(key, int | np.integer) or key >= 0, "a negative place"
+        return super().__getitem__(key)
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        assert not isinstance(key, int | np.integer) or key >= 0, "a negative place"
+        super().__setitem__(key, value)
+
+
+def watched(page: bytes) -> tuple[Bytes, Dom]:
+    values = np.frombuffer(page, np.uint8)
+    dom = rubbish_dom(values, 0xAB)
+    records = (a.view(Watched) for a in (dom.nodes, dom.segments, dom.blocks))
+    return values.view(Watched), Dom(dom.counts, *records)
+
+
+def lines(page: bytes) -> int:
+    """How many lines of the kernels all stages run for the page."""
+    count = 0
+
+    def line(frame: Any, event: str, argument: Any) -> Any:
+        nonlocal count
+        count += event == "line"
+        return line
+
+    def call(frame: Any, event: str, argument: Any) -> Any:
+        return line if frame.f_code.co_filename.startswith(HERE) else None
+
+    values = np.frombuffer(page, np.uint8)
+    dom = rubbish_dom(values, 0)
+    for stage in STAGES:
+        sys.settrace(call)
+        try:
+            stage(values, dom)
+        finally:
+            sys.settrace(None)
+    return count
+
+
+def main() -> None:
+    np.seterr(over="ignore")  # hashes
+    mutator = Mutator(list(SEEDS), 3)
+    for page in (*SEEDS, *(mutator.mutant()[:3000] for _ in range(MUTANTS))):
+        values, dom = watched(page)
+        for stage in STAGES:
+            stage(values, dom)
+    tree.DEPTH = scan.DEPTH = DEPTH
+    found = {}
+    for name, page in HOSTILE.items():
+        found[name] = [lines(page(n).encode()) for n in (REPEATS, 2 * REPEATS)]
+    print(json.dumps(found))
+
+
+if __name__ == "__main__":
+    main()
