@@ -86,7 +86,8 @@ def in_process(pages: pa.RecordBatch, settings: ExtractSettings, memory: SiteMem
     decoded = decode_pages(pages.column("payload"), pages.column("charset"), html=True)
     profile = PROFILES.index(settings.profile) if settings.profile in PROFILES else AUTO
     most_bytes, most_tags = settings.page_bytes, settings.page_tags
-    found = extract(decoded.text, profile, settings.format == "markdown", most_bytes, most_tags, repeated)
+    urls = pc.fill_null(pages.column("url"), "")
+    found = extract(decoded.text, urls, repeated, profile, settings.format == "markdown", most_bytes, most_tags)
     measures, text = found.measures, composed(found.text)
     done = measures["profile"] >= 0
     sizes = np.diff(decoded.text.offsets)
@@ -98,6 +99,7 @@ def in_process(pages: pa.RecordBatch, settings: ExtractSettings, memory: SiteMem
             failed[row] = "too_many_tags", f"the page has {found.tags[row]} tags, the limit is {most_tags}"
     characters = np.maximum(measures["characters"], 1)
     columns = {
+        **found.fields,
         "text": text_column(text.values, text.offsets, pa.large_string()),
         **{
             name: pc.if_else(done, getattr(decoded, name), None)
