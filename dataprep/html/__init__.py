@@ -14,6 +14,9 @@ rules       thresholds and reasons
 cuts        what says it is not the text is cut off
 article     the rules for articles
 select      which blocks are the page's text, and why the others are not
+sites       what a block is recognised by on other pages, and which of the repeated ones go
+samples     some pages of each host, as hashes of blocks
+memory      what a host repeats: from samples to a table, and from a table to a page
 kernel      our extractor over a batch
 encodings   labels and tables as the web means them
 prescan     where a page names its encoding

@@ -38,6 +38,13 @@ _HTML, _BODY, _MAIN, _A = TAG["html"], TAG["body"], TAG["main"], TAG["a"]
 
 
 @njit(nogil=True, cache=True)
+def _good(blocks: Records, k: int, limits: Thresholds) -> int:
+    """The good text of block ``k``."""
+    size, linked = blocks[k]["chars"], blocks[k]["links"]
+    return size - linked if size >= limits.good_chars and linked <= limits.good_links * size else 0
+
+
+@njit(nogil=True, cache=True)
 def running_sums(blocks: Records, counts: Longs, limits: Thresholds, sums: Sums) -> None:
     """Fill ``sums`` (one more than blocks) over the blocks that are still there."""
     sums[0]["mass"] = sums[0]["links"] = sums[0]["chars"] = 0
@@ -45,8 +52,7 @@ def running_sums(blocks: Records, counts: Longs, limits: Thresholds, sums: Sums)
         good = linked = size = 0
         if blocks[k]["verdict"] == 0:
             size, linked = blocks[k]["chars"], blocks[k]["links"]
-            if size >= limits.good_chars and linked <= limits.good_links * size:
-                good = size - linked
+            good = _good(blocks, k, limits)
         sums[k + 1]["mass"] = sums[k]["mass"] + good
         sums[k + 1]["links"] = sums[k]["links"] + linked
         sums[k + 1]["chars"] = sums[k]["chars"] + size
@@ -168,6 +174,9 @@ def cut(
     """Cut off subtrees by what they say they are, from the top down; of ``sums``, fill what is left."""
     running_sums(blocks, counts, limits, sums)
     total = sums[counts[BLOCKS]]["mass"]
+    for k in range(counts[BLOCKS]):
+        if blocks[k]["verdict"] == ON_SITE:  # what the site repeats must not let something else hold more of the page
+            total += _good(blocks, k, limits)
     dropped = False
     n = 1
     while n < counts[NODES]:

@@ -13,14 +13,16 @@ from numpy.typing import NDArray
 from dataprep.compiled import njit
 from dataprep.html.choose import Found, room
 from dataprep.html.collect import Words, words
-from dataprep.html.dom import BLOCKS, Dom, count_tags, room_for
+from dataprep.html.dom import BLOCKS, Dom, room_for, tags_of
+from dataprep.html.memory import Repeated
 from dataprep.html.metadata import columns, metadata
 from dataprep.html.phrases import Phrases, phrase_table
 from dataprep.html.render import render
 from dataprep.html.rules import SUM, THRESHOLDS, Sums, Thresholds
 from dataprep.html.scan import Tables, scan, tables
 from dataprep.html.select import select
-from dataprep.text.utf8 import Bytes, Longs, Utf8, frozen
+from dataprep.html.sites import LIMITS, Limits, hash_blocks, mark_repeated
+from dataprep.text.utf8 import Bytes, Hashes, Longs, Utf8, frozen
 
 MEASURES = np.dtype(
     [
@@ -45,13 +47,15 @@ class Extracted:
     fields: dict[str, pa.Array]  # `metadata.COLUMNS`
 
 
-def extract(pages: Utf8, urls: pa.Array, profile: int, markdown: bool, most_bytes: int, most_tags: int) -> Extracted:
+def extract(
+    pages: Utf8, urls: pa.Array, repeated: Repeated, profile: int, markdown: bool, most_bytes: int, most_tags: int
+) -> Extracted:
     """The text of each page, and what it says about itself; it was at the URL in ``urls`` (empty if not known).
 
-    ``profile`` is one of `rules` or AUTO; pages with more bytes or tags than the most are passed over.
+    ``repeated`` is what the sites repeat; ``profile`` is one of `rules` or AUTO; pages with more bytes or tags than the most are passed over.
     """
     count = pages.documents
-    tags = _tags(pages.values, pages.offsets)
+    tags = tags_of(pages.values, pages.offsets)
     chosen = (np.diff(pages.offsets) <= most_bytes) & (tags <= most_tags)
     dom = room_for(int(tags[chosen].max(initial=0)))
     measures = np.zeros(count, MEASURES)
@@ -64,19 +68,12 @@ def extract(pages: Utf8, urls: pa.Array, profile: int, markdown: bool, most_byte
     while True:
         page, at, needed = _pages(
             pages.values, pages.offsets, chosen, page, at, dom, tables(), phrase_table(), THRESHOLDS, sums, profile,
-            markdown, addresses.values, addresses.offsets, words(), found, measures, out, offsets,
+            markdown, addresses.values, addresses.offsets, words(), found, repeated.hashes,
+            repeated.starts, repeated.ends, LIMITS, measures, out, offsets,
         )  # fmt: skip
         if page == count:
             return Extracted(Utf8(frozen(out[:at].copy()), offsets), measures, tags, columns(found, urls))
         out = np.concatenate([out[:at], np.empty(max(needed - at, len(out)), np.uint8)])
-
-
-@njit(nogil=True, cache=True)
-def _tags(values: Bytes, offsets: Longs) -> Longs:
-    tags = np.empty(len(offsets) - 1, np.int64)
-    for d in range(len(tags)):
-        tags[d] = count_tags(values[offsets[d] : offsets[d + 1]])
-    return tags
 
 
 @njit(nogil=True, cache=True)
@@ -97,6 +94,10 @@ def _pages(
     url_offsets: Longs,
     words: Words,
     found: Found,
+    repeated: Hashes,
+    first: Longs,
+    last: Longs,
+    site_limits: Limits,
     measures: NDArray[np.void],
     out: Bytes,
     text_offsets: Longs,
@@ -109,6 +110,9 @@ def _pages(
             scan(b, dom, tables)
             metadata(b, dom, urls[url_offsets[page] : url_offsets[page + 1]], words, found, page)
             _measure(dom, measures, page)
+            if first[page] < last[page]:
+                hash_blocks(b, dom)
+                mark_repeated(dom, repeated[first[page] : last[page]], site_limits)
             measures[page]["profile"] = select(b, dom, tables.traits, phrases, limits, sums, profile)
             _measure_kept(dom, measures, page)
             end = render(b, dom, out, at, markdown)
