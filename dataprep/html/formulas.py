@@ -18,7 +18,8 @@ _TYPE, _DISPLAY = (np.uint64(name_hash(name)) for name in ["type", "display"])
 @njit(nogil=True, cache=True)
 def formula(b: Bytes, nodes: Records, segments: Records, out: Bytes, now: Longs, s: int, at: int) -> int:
     """TeX between dollar signs, two of them for one that stands alone; what has its own delimiters keeps them."""
-    i, end = segments[s]["start"], segments[s]["end"]
+    i: Any = np.int64(segments[s]["start"])
+    end: Any = np.int64(segments[s]["end"])
     dollars = 2 if _stands_alone(b, nodes, segments[s]["node"]) else 1
     start = at = fill(out, at, dollars, 36)
     blank = False

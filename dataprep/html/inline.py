@@ -65,9 +65,9 @@ def ready(
     at: int,
 ) -> int:
     """All that comes before the first visible character, ``first``, of segment ``s`` of block ``k``."""
-    node = segments[s]["node"]
-    mark = layout[node]["mark"]
-    link = nodes[node]["link"]
+    node = int(segments[s]["node"])
+    mark = int(layout[node]["mark"])
+    link = int(nodes[node]["link"])
     if now[FRESH]:
         at = start_block(b, nodes, segments, blocks, layout, out, now, k, at)
     elif now[GAP] == NONE and link >= 0 and now[LAST_LINK] >= 0 and link != now[LAST_LINK]:
@@ -102,7 +102,8 @@ def end_all(b: Bytes, nodes: Records, layout: Records, out: Bytes, now: Longs, a
     while now[MARK] >= 0:
         at = _end_mark(b, nodes, layout, out, now, at)
     now[LAST_LINK] = -1
-    return _end_formats(b, nodes, layout, out, now, 0, -1, at)
+    nothing: Any = np.int64(0)
+    return _end_formats(b, nodes, layout, out, now, nothing, now[LINK], at)
 
 
 @njit(nogil=True, cache=True)
@@ -116,7 +117,7 @@ def _wanted(b: Bytes, nodes: Records, layout: Records, now: Longs, node: int) ->
     mask = formats & (STRONG | EM | DELETED | CODE)
     if formats & HEADING:
         mask &= ~STRONG
-    link = nodes[node]["link"]
+    link = int(nodes[node]["link"])
     if link >= 0 and link != now[LINK]:
         if layout[link]["state"] & DONE or nodes[link]["last"] - nodes[link]["first"] != 1:
             link = -1
@@ -261,7 +262,7 @@ def _start_marks(b: Bytes, nodes: Records, layout: Records, out: Bytes, now: Lon
     while now[MARK] != mark:
         following = mark
         while True:
-            outer = layout[nodes[following]["parent"]]["mark"]
+            outer = int(layout[nodes[following]["parent"]]["mark"])
             if outer == now[MARK]:
                 break
             following = outer
@@ -299,7 +300,7 @@ def _end_mark(b: Bytes, nodes: Records, layout: Records, out: Bytes, now: Longs,
     if KINDS[tag] == SPAN:
         return at
     now[SCRIPTS] -= 1
-    return end_script(b, nodes, out, mark, tag == _SUP, layout[mark]["pieces"], at)
+    return end_script(b, nodes, out, mark, tag == _SUP, int(layout[mark]["pieces"]), at)
 
 
 @njit(nogil=True, cache=True)

@@ -66,9 +66,9 @@ def start_block(
     owner = layout[row]["table"] if row >= 0 else node
     table = owner if row >= 0 else -1
     group = layout[owner]["group"]
-    item = layout[owner]["item"]
+    item = int(layout[owner]["item"])
     if item >= 0:
-        item = layout[item]["item"]
+        item = int(layout[item]["item"])
     listed = item
     while listed >= 0 and KINDS[nodes[listed]["tag"]] != LIST_ITEM:
         listed = _outer(nodes, layout, listed)

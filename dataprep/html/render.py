@@ -119,23 +119,32 @@ def render(b: Bytes, dom: Dom, out: Bytes, at: int, markdown: bool) -> int:
             node = segments[s]["node"]
             if layout[node]["dropped"] or (nodes[node]["link"] >= 0 and _is_permalink(b, segments, s)):
                 continue
+            i: Any = np.int64(segments[s]["start"])
+            end: Any = np.int64(segments[s]["end"])
+            first = np.uint8(0)
             if kind == BREAK:
                 if now[FRESH]:
                     continue
-                if pre:
-                    at = ready(b, nodes, segments, blocks, layout, out, now, k, s, np.uint8(0), at)
-                    at = end_pre_line(out, now, at)
-                elif one_line:
+                if not pre:
+                    line = EMPTY if now[GAP] >= LINE else LINE
+                    now[GAP] = max(now[GAP], BLANK) if one_line else line
+                    continue
+            elif kind == TEXT and not pre:
+                i, blank = _skip_blanks(b, i, end)
+                if blank and not now[FRESH]:
                     now[GAP] = max(now[GAP], BLANK)
-                else:
-                    now[GAP] = EMPTY if now[GAP] >= LINE else LINE
+                if i == end:
+                    continue
+                first = b[i]
+            at = ready(b, nodes, segments, blocks, layout, out, now, k, s, first, at)
+            if kind == BREAK:
+                at = end_pre_line(out, now, at)
             elif kind == FORMULA:
-                at = ready(b, nodes, segments, blocks, layout, out, now, k, s, np.uint8(0), at)
                 now[PRE_END] = at = formula(b, nodes, segments, out, now, s, at)
             elif pre:
-                at = _pre_text(b, nodes, segments, blocks, layout, out, now, k, s, at)
+                at = _pre_text(b, out, now, i, end, at)
             else:
-                at = _text(b, nodes, segments, blocks, layout, out, now, k, s, at)
+                at = _text(b, out, now, i, end, at)
         if not now[FRESH]:
             before = at
             at = end_all(b, nodes, layout, out, now, at)
@@ -150,44 +159,42 @@ def render(b: Bytes, dom: Dom, out: Bytes, at: int, markdown: bool) -> int:
 
 
 @njit(nogil=True, cache=True)
-def _text(
-    b: Bytes,
-    nodes: Records,
-    segments: Records,
-    blocks: Records,
-    layout: Records,
-    out: Bytes,
-    now: Longs,
-    k: int,
-    s: int,
-    at: int,
-) -> int:
-    i, end = int(segments[s]["start"]), int(segments[s]["end"])
+def _skip_blanks(b: Bytes, i: int, end: int) -> tuple[int, bool]:
+    """Where the first visible character is, and whether there are blanks before it."""
+    blank = False
+    while i < end:
+        code, size = _decode(b, i, end)
+        if code == 38:
+            following, code, _ = refer(b, i, end, False)
+            size = following - i
+        kind = _PLAIN_KINDS[code] if code < 128 else _kind_of(code)
+        if kind == _BLANK:
+            blank = True
+        elif kind != _LEFT_OUT:
+            break
+        i += size
+    return i, blank
+
+
+@njit(nogil=True, cache=True)
+def _text(b: Bytes, out: Bytes, now: Longs, i: int, end: int, at: int) -> int:
+    """Write text whose first character is visible; a blank at its end waits in ``now``."""
     kinds = _MARKDOWN_KINDS if now[MARKDOWN] else _PLAIN_KINDS
-    waiting = True  # for the first visible character
-    blank = 0  # whether a blank was the last; it is written at once, but while waiting
+    blank = 0  # whether the last character written is one
     while i < end:
         byte = b[i]
         kind = kinds[byte]
-        if not waiting:
-            while kind <= _BLANK:
-                out[at] = byte if kind == _COPIED else 32
-                at += not kind & blank
-                blank = kind
-                i += 1
-                if i == end:
-                    break
-                byte = b[i]
-                kind = kinds[byte]
+        while kind <= _BLANK:
+            out[at] = byte if kind == _COPIED else 32
+            at += not kind & blank
+            blank = kind
+            i += 1
             if i == end:
                 break
-        elif kind == _BLANK:
-            blank = 1
-            i += 1
-            continue
-        if kind == _LEFT_OUT:
-            i += 1
-            continue
+            byte = b[i]
+            kind = kinds[byte]
+        if i == end:
+            break
         code: Any = np.int64(byte)
         size = 1
         second = NOTHING
@@ -199,22 +206,15 @@ def _text(
                 kind = np.uint8(_COPIED)
         elif kind == _WIDE:
             code, size = _decode(b, i, end)
-            kind = _kind_of(code)
+            kind = np.uint8(_kind_of(code))
         i += size
         if kind == _LEFT_OUT:
             continue
         if kind == _BLANK:
-            if not waiting and not blank:
-                out[at] = 32
-                at += 1
+            out[at] = 32
+            at += not blank
             blank = 1
             continue
-        if waiting:
-            waiting = False
-            if blank and not now[FRESH]:
-                now[GAP] = max(now[GAP], BLANK)
-            first = np.uint8(code) if code < 128 else np.uint8(0)
-            at = ready(b, nodes, segments, blocks, layout, out, now, k, s, first, at)
         blank = 0
         if kind == _MARKUP:
             next_byte: Any = b[i] if i < len(b) else np.uint8(10)
@@ -234,9 +234,8 @@ def _text(
                 out[at] = b[j]
                 at += 1
     if blank:
-        at -= not waiting
-        if not now[FRESH]:
-            now[GAP] = max(now[GAP], BLANK)
+        at -= 1
+        now[GAP] = BLANK
     return at
 
 
@@ -254,21 +253,8 @@ def _decode(b: Bytes, i: int, end: int) -> tuple[Any, int]:
 
 
 @njit(nogil=True, cache=True)
-def _pre_text(
-    b: Bytes,
-    nodes: Records,
-    segments: Records,
-    blocks: Records,
-    layout: Records,
-    out: Bytes,
-    now: Longs,
-    k: int,
-    s: int,
-    at: int,
-) -> int:
-    """Text whose white space is kept, but for empty lines at its beginning and blanks at the end of lines."""
-    i, end = int(segments[s]["start"]), int(segments[s]["end"])
-    waiting = True
+def _pre_text(b: Bytes, out: Bytes, now: Longs, i: int, end: int, at: int) -> int:
+    """Write text whose white space is kept, but for empty lines at its beginning and blanks at the end of lines."""
     while i < end:
         code, size = _decode(b, i, end)
         second = NOTHING
@@ -279,9 +265,6 @@ def _pre_text(
         if kind == _LEFT_OUT:
             i += size
             continue
-        if waiting:
-            waiting = False
-            at = ready(b, nodes, segments, blocks, layout, out, now, k, s, np.uint8(0), at)
         if code == 10 or code == 13:
             if code == 13 and i + size < end and b[i + size] == 10:
                 size += 1
@@ -306,7 +289,8 @@ def _pre_text(
 @njit(nogil=True, cache=True)
 def _is_permalink(b: Bytes, segments: Records, s: int) -> bool:
     """Whether the text of a link is a single ``¶``, ``#`` or ``§``: it leads to where it stands."""
-    i, end = segments[s]["start"], segments[s]["end"]
+    i: Any = np.int64(segments[s]["start"])
+    end: Any = np.int64(segments[s]["end"])
     if segments[s]["kind"] != TEXT or end - i > 8 or end == i:
         return False
     code, size = _decode(b, i, end)
@@ -320,14 +304,8 @@ def _is_permalink(b: Bytes, segments: Records, s: int) -> bool:
 def _is_empty(b: Bytes, segments: Records, blocks: Records, k: int) -> bool:
     """Whether a block has no visible character."""
     for s in range(blocks[k]["first"], blocks[k + 1]["first"]):
-        i, end = int(segments[s]["start"]), int(segments[s]["end"])
-        if segments[s]["kind"] == FORMULA:
+        start: Any = np.int64(segments[s]["start"])
+        end: Any = np.int64(segments[s]["end"])
+        if segments[s]["kind"] == FORMULA or _skip_blanks(b, start, end)[0] < end:
             return False
-        while i < end:
-            code, size = _decode(b, i, end)
-            i += size
-            if code == 38:
-                i, code, _ = refer(b, i - 1, end, False)
-            if (_PLAIN_KINDS[code] if code < 128 else _kind_of(code)) in (_COPIED, _REFERENCE):
-                return False
     return True
