@@ -112,8 +112,10 @@ def _lowest(bits: np.uint64) -> int:
 
 
 @njit(nogil=True, cache=True)
-def _limit(bits: np.uint64, limits: Thresholds) -> float:
+def _limit(bits: np.uint64, limits: Thresholds, way: int) -> float:
     """The largest share of the page's mass that an element of these categories may hold and still be cut off."""
+    if way == GENTLE:
+        return limits.gentle_structure if bits & _GENTLE else limits.gentle_tools
     content = bits & CONTENT
     limit = -1.0
     if bits & STRUCTURE:
@@ -128,33 +130,34 @@ def _limit(bits: np.uint64, limits: Thresholds) -> float:
 
 
 @njit(nogil=True, cache=True)
-def _why_cut(nodes: Records, blocks: Records, sums: Sums, limits: Thresholds, total: int, way: int, n: int) -> int:
-    """The reason for which node ``n`` is cut off, or 0."""
+def why_cut(
+    nodes: Records, blocks: Records, sums: Sums, limits: Thresholds, total: int, way: int, n: int
+) -> tuple[int, float]:
+    """The reason for which node ``n`` is cut off, or 0; and the largest share of the mass at which it would be."""
     if nodes[n]["hidden"]:
-        return int(INVISIBLE)
+        return int(INVISIBLE), 1.0
     bits = nodes[n]["categories"]
     if bits & _FRIEND:
         bits &= ~_BEFRIENDED
     tag = nodes[n]["tag"]
     # a link is told by its block: one inside a sentence belongs to it, whatever it is named
     if not bits & NEGATIVE or bits & _ENTRY or tag in (_HTML, _BODY, _MAIN, _A):
-        return 0
-    mass = mass_of(nodes, blocks, sums, n)
+        return 0, 0.0
     if way == GENTLE:
-        if (bits & _GENTLE and mass <= limits.gentle_structure * total) or (
-            bits & _GENTLE_TOOLS and mass <= limits.gentle_tools * total
-        ):
-            return 1 + _lowest(bits & (_GENTLE | _GENTLE_TOOLS))
-        return 0
+        bits &= _GENTLE | _GENTLE_TOOLS
+        if not bits:
+            return 0, 0.0
     if way == PAGE and bits & _COMMENT:
-        return 0
-    if mass > _limit(bits, limits) * total:
-        return 0
+        return 0, 0.0
+    mass = mass_of(nodes, blocks, sums, n)
+    limit = _limit(bits, limits, way)
+    if mass > limit * total:
+        return 0, 0.0
     if bits & NEGATIVE == _RELATED and mass > 0:
         first, last = blocks_inside(nodes, blocks, n)
         if sums[last]["links"] == sums[first]["links"]:
-            return 0  # a "teaser" without links is the text's own lead
-    return 1 + _lowest(bits & NEGATIVE)
+            return 0, 0.0  # a "teaser" without links is the text's own lead
+    return 1 + _lowest(bits & NEGATIVE), limit
 
 
 @njit(nogil=True, cache=True)
@@ -177,7 +180,7 @@ def cut(
     dropped = False
     n = 1
     while n < counts[NODES]:
-        reason = _why_cut(nodes, blocks, sums, limits, total, way, n)
+        reason, _ = why_cut(nodes, blocks, sums, limits, total, way, n)
         if not reason:
             n += 1
             continue

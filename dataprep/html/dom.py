@@ -59,6 +59,7 @@ BLOCK = np.dtype(
         ("links", np.int32),  # characters inside links
         ("marks", np.int32),  # punctuation marks
         ("hash", np.uint64),  # of its text
+        ("written", np.int64),  # where its text ends in the output, if it is kept
     ],
     align=True,
 )

@@ -52,8 +52,8 @@ def extract(
 ) -> Extracted:
     """The text of each page, and what it says about itself; it was at the URL in ``urls`` (empty if not known).
 
-    ``repeated`` is what the pages' sites repeat, ``profile`` one of `rules` or AUTO; pages with more bytes or tags than
-    the most are passed over.
+    ``repeated`` is what the sites repeat; ``profile`` is one of `rules` or AUTO; pages with more bytes or tags than the
+    most are passed over.
     """
     count = pages.documents
     tags = tags_of(pages.values, pages.offsets)

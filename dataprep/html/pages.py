@@ -176,3 +176,10 @@ def payload_views(payloads: pa.LargeBinaryArray) -> list[memoryview]:
 
 
 ENGINES: dict[str, Engine] = {"corpusmill": in_process, "resiliparse": in_child, "trafilatura": in_child}
+
+
+def compile_kernels() -> None:
+    """Have our engine compiled, on disk for later processes: one or two minutes if it has not been yet."""
+    page = b"<html><title>A page</title><p>One sentence is enough to have everything compiled, or so one hopes."
+    pages = pa.RecordBatch.from_pylist([{"payload": page, "charset": None, "url": "http://localhost/"}], schema=PAGES)
+    extract_pages(pages, ExtractSettings())

@@ -7,6 +7,7 @@ chunks      exact words of a tokenizer that splits at white space first: spaCy's
 spacy_kernel  how it cuts a chunk
 spacy_rules   what it cuts at, from the installed library
 sentences   sentences as spaCy's rule counts them
+normal      Unicode normalisation: what it may change
 fold        lower case, code point by code point
 whitespace  words as what stands between white space
 prose       the prose part of technical text, and what its other lines are
