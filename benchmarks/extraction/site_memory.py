@@ -1,7 +1,7 @@
 """What site memory removes: how much, from how many pages, and the texts themselves, to be read with one's own eyes.
 
-    python -m benchmarks.extraction.site_memory [--pages N] [--least N] [--show N] [--profile NAME] [--host PART]
-                                                [--set NAME] [--data FOLDER] [WARC…]
+    python -m benchmarks.extraction.site_memory [--pages N] [--least N] [--share X] [--show N] [--profile NAME]
+                                                [--host PART] [--set NAME] [--data FOLDER] [WARC…]
 
 Of each host in WARC files (or folders of them) the pages with the smallest hashes of their URLs are read; the memory is
 made from them as a run makes it, and each is read without and with it. Without WARC files the pages are those of an
@@ -14,7 +14,7 @@ the texts: how often, characters in all, element.
 
 import argparse
 import html
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -64,23 +64,17 @@ class Text:
 
 @dataclass
 class Host:
-    """What happened on the pages of one host."""
+    """What happened on the pages of one host, in characters; all of ``counts`` can be added up."""
 
-    pages: int
-    known: int
-    kept: int = 0
-    emptied: int = 0
-    true: int = 0  # characters removed that are in the true text
+    counts: Counter[str] = field(default_factory=Counter)
     texts: dict[str, dict[int, Text]] = field(default_factory=lambda: {kind: {} for kind in (REMOVED, GAINED, LOST)})
-
-    def share(self, kind: str) -> str:
-        return f"{100 * sum(text.chars for text in self.texts[kind].values()) / max(self.kept, 1):.2f} %"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--pages", type=int, default=LIMITS.pages, help="pages of a host")
     parser.add_argument("--least", type=int, default=LIMITS.least, help="pages that a text must be on")
+    parser.add_argument("--share", type=float, default=LIMITS.share, help="share of the pages that it must be on")
     parser.add_argument("--show", type=int, default=0, metavar="N", help="show the N largest texts of each kind")
     parser.add_argument("--profile", choices=PROFILES, default="auto")
     parser.add_argument("--host", default="", metavar="PART", help="only hosts that hold PART")
@@ -88,7 +82,7 @@ def main() -> None:
     parser.add_argument("--data", help="the folder of shared test data")
     parser.add_argument("warc", nargs="*", type=Path)
     arguments = parser.parse_args()
-    limits = LIMITS._replace(pages=arguments.pages, least=arguments.least)
+    limits = LIMITS._replace(pages=arguments.pages, least=arguments.least, share=arguments.share)
 
     hosts: dict[str, list[Page]] = defaultdict(list)
     for host, page in _crawled(arguments.warc) if arguments.warc else _annotated(arguments.set, arguments.data):
@@ -114,7 +108,7 @@ def compared(pages: Sequence[Page], limits: Limits, profile: int) -> Host:
     keys = np.arange(len(pages), dtype=np.uint64)
     samples.add(sample(Utf8.of(column), np.ones(len(pages), np.uint64), keys, MOST_TAGS, limits))
     known = repeated(samples.rows(), limits).column("hash").to_numpy()
-    host = Host(len(pages), len(known))
+    host = Host(Counter(pages=len(pages), repeated=len(known)))
     for page in pages:
         _compare(page, known, limits, profile, host)
     return host
@@ -132,16 +126,17 @@ def _compare(page: Page, known: Hashes, limits: Limits, profile: int, host: Host
         verdicts.append(dom.blocks["verdict"][: dom.counts[BLOCKS]].copy())
     without, with_memory = verdicts
     chars = dom.blocks["chars"][: dom.counts[BLOCKS]]
-    host.kept += int(chars[without == 0].sum())
-    host.emptied += bool(not without.all() and with_memory.all())
+    host.counts["kept"] += int(chars[without == 0].sum())
+    host.counts["emptied"] += bool(not without.all() and with_memory.all())
     for k in np.flatnonzero((without == 0) != (with_memory == 0)).tolist():
         kind = GAINED if without[k] else REMOVED if with_memory[k] == ON_SITE else LOST
         tag, text = TAGS[dom.nodes[dom.blocks[k]["node"]]["tag"]], _text(page.html, dom, k)
         entry = host.texts[kind].setdefault(int(dom.blocks[k]["hash"]), Text(tag, text))
         entry.pages += 1
         entry.chars += int(chars[k])
+        host.counts[kind] += int(chars[k])
         if kind == REMOVED and page.truth is not None:
-            host.true += int(chars[k]) * _is_true(text, page.truth)
+            host.counts["true"] += int(chars[k]) * _is_true(text, page.truth)
 
 
 def _text(page: bytes, dom: Dom, k: int) -> str:
@@ -181,16 +176,12 @@ def _annotated(name: str, data: str | None) -> Iterator[tuple[str, Page]]:
 
 def _table(found: dict[str, Host]) -> Iterator[tuple[str, ...]]:
     yield "host", "pages", "M chars", "repeated", "removed", "gained", "lost", "emptied", "true"
-    for name, host in found.items():
-        yield (
-            name,
-            str(host.pages),
-            f"{host.kept / 1e6:.2f}",
-            str(host.known),
-            *(host.share(kind) for kind in (REMOVED, GAINED, LOST)),
-            str(host.emptied),
-            f"{100 * host.true / max(host.kept, 1):.2f} %",
-        )
+    everything = sum((host.counts for host in found.values()), Counter[str]())
+    for name, counts in [*((name, host.counts) for name, host in found.items()), ("all", everything)]:
+        shares = (f"{100 * counts[kind] / max(counts['kept'], 1):.2f} %" for kind in (REMOVED, GAINED, LOST, "true"))
+        removed, gained, lost, true = shares
+        sizes = str(counts["pages"]), f"{counts['kept'] / 1e6:.2f}", str(counts["repeated"])
+        yield name, *sizes, removed, gained, lost, str(counts["emptied"]), true
 
 
 if __name__ == "__main__":
