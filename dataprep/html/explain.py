@@ -29,7 +29,7 @@ from dataprep.html.rules import ARTICLE, GENTLE, PAGE, PROFILES, REASONS, SUM, T
 from dataprep.html.scan import scan, tables
 from dataprep.html.select import read, select, weigh
 from dataprep.html.settings import ExtractSettings
-from dataprep.text.composed import composed
+from dataprep.text.normal import composed
 from dataprep.text.utf8 import Bytes, Longs, Utf8, frozen, text_column
 
 

@@ -28,7 +28,7 @@ from dataprep.html.select import AUTO
 from dataprep.html.settings import ExtractSettings
 from dataprep.html.sites import NONE, hash_urls
 from dataprep.sources.items import valid_text
-from dataprep.text.composed import composed
+from dataprep.text.normal import composed
 from dataprep.text.utf8 import Hashes, Utf8, text_column
 
 PAGES = pa.schema(

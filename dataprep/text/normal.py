@@ -1,4 +1,4 @@
-"""Unicode normalisation: which characters may change under it, and whether a text is in form C already.
+"""Unicode normalisation: which characters may change under it, whether a text is in form C already, a batch in form C.
 
 Text can change only where a character's quick check is not "yes" or combining classes are out of order (UAX #15,
 section 9).
@@ -10,10 +10,12 @@ from functools import cache
 from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from dataprep.compiled import njit
-from dataprep.text.utf8 import Bytes, decode
+from dataprep.text.utf8 import Bytes, Longs, Utf8, decode, frozen
 
+LONGEST_RUN = 1000  # unicodedata sorts a run of marks in quadratic time; no language has more than a few
 DECOMPOSABLE = 0x30000  # no character from here on has a decomposition or a combining class
 
 
@@ -53,3 +55,42 @@ def is_nfc(values: Bytes, start: int, end: int, changes: Bytes, combining: Bytes
         last = order
         i += size
     return True
+
+
+@njit(nogil=True, cache=True)
+def _endless(values: Bytes, start: int, end: int, combining: Bytes) -> bool:
+    """Whether more marks follow each other than any text needs."""
+    i, run = start, 0
+    while i < end and run <= LONGEST_RUN:
+        code, size = decode(values, i, end)
+        run = run + 1 if combining[code] else 0
+        i += size
+    return run > LONGEST_RUN
+
+
+@njit(nogil=True, cache=True)
+def _suspects(values: Bytes, offsets: Longs, changes: Bytes, combining: Bytes) -> NDArray[np.bool_]:
+    found = np.zeros(len(offsets) - 1, np.bool_)
+    for d in range(len(found)):
+        start, end = offsets[d], offsets[d + 1]
+        found[d] = not is_nfc(values, start, end, changes, combining) and not _endless(values, start, end, combining)
+    return found
+
+
+def composed(text: Utf8) -> Utf8:
+    """The texts in normal form C; the same object if all are. One with an endless run of marks stays as it is."""
+    changed: dict[int, bytes] = {}
+    for d in np.flatnonzero(_suspects(text.values, text.offsets, *normalisation("NFC"))).tolist():
+        before = text.values[text.offsets[d] : text.offsets[d + 1]].tobytes()
+        after = unicodedata.normalize("NFC", before.decode("utf-8", "replace")).encode()
+        if after != before:
+            changed[d] = after
+    if not changed:
+        return text
+    offsets = text.offsets
+    pieces = [
+        changed[d] if d in changed else text.values[offsets[d] : offsets[d + 1]].tobytes()
+        for d in range(text.documents)
+    ]
+    sizes = np.array([len(piece) for piece in pieces], np.int64)
+    return Utf8(frozen(np.frombuffer(b"".join(pieces), np.uint8)), np.concatenate([[0], np.cumsum(sizes)]))
