@@ -38,7 +38,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("thresholds", nargs="*", metavar="THRESHOLD=VALUE,…")
     parser.add_argument("--set", action="append", dest="sets", metavar="NAME")
-    parser.add_argument("--data", help="the folder of annotated pages")
+    parser.add_argument("--data", help="the folder that holds html-extraction")
     halves = parser.add_mutually_exclusive_group()
     halves.add_argument("--dev", action="store_const", const=False, dest="held", help="sites of the first half only")
     halves.add_argument("--held", action="store_const", const=True, dest="held", help="sites of the second half only")
