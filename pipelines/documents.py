@@ -52,7 +52,7 @@ class DocumentsStage(Stage):
         "dataprep.dedup.hashing",
         "dataprep.html",
         "dataprep.sources",
-        "dataprep.text.composed",
+        "dataprep.text.normal",
         "dataprep.text.utf8",
         "pipelines.documents",
     )
