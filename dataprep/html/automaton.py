@@ -21,7 +21,7 @@ BOUNDARY, DIGIT, BEYOND, ROLE, ITEM = 0, 27, 28, 29, 30
 SYMBOLS = 32
 
 
-def build(words: Iterable[tuple[tuple[int, ...], int]], symbols: int) -> tuple[NDArray[np.int16], Hashes]:
+def build(words: Iterable[tuple[tuple[int, ...], int]], symbols: int) -> tuple[NDArray[np.uint16], Hashes]:
     """The tables for (symbols of a word, its mask)."""
     step: list[list[int]] = [[-1] * symbols]
     found = [0]
@@ -49,12 +49,12 @@ def build(words: Iterable[tuple[tuple[int, ...], int]], symbols: int) -> tuple[N
             else:
                 back[following] = step[back[state]][symbol]
                 waiting.append(following)
-    return np.array(step, np.int16), np.array(found, np.uint64)
+    return np.array(step, np.uint16), np.array(found, np.uint64)
 
 
 @njit(nogil=True, cache=True)
 def match(
-    step: NDArray[np.int16], found_at: Hashes, symbols: Bytes, b: Bytes, start: int, end: int, kind: int
+    step: NDArray[np.uint16], found_at: Hashes, symbols: Bytes, b: Bytes, start: int, end: int, kind: int
 ) -> np.uint64:
     """The mask of all words in ``b[start:end]``, a value of the attribute ``kind`` (BOUNDARY for class and id).
 
@@ -100,7 +100,7 @@ def entries(name: str) -> dict[str, list[str]]:
 
 
 @cache
-def class_words() -> tuple[NDArray[np.int16], Hashes, Bytes, Hashes]:
+def class_words() -> tuple[NDArray[np.uint16], Hashes, Bytes, Hashes]:
     """For `match`: steps, masks and the symbol of each byte; and the categories of each tag (see ``tags.TAGS``)."""
     tags = np.zeros(len(TAGS), np.uint64)
     words: list[tuple[tuple[int, ...], int]] = []

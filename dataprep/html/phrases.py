@@ -21,7 +21,7 @@ READ = 256  # bytes of a block that are looked at
 class Phrases(NamedTuple):
     """The automaton of all phrases, see `automaton.match`."""
 
-    step: NDArray[np.int16]
+    step: NDArray[np.uint16]
     found: Hashes
     symbol: Bytes
 

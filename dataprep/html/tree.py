@@ -44,7 +44,7 @@ _TABLE, _TBODY, _TD, _TFOOT, _TH, _THEAD, _TR = (
 )
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, inline="always")
 def add_node(nodes: Records, traits: Records, now: Longs, stack: Records, tag: int, at: int) -> int:
     """A new element, whose attributes begin at byte ``at``, inside the innermost open one."""
     node = now[NODES]
@@ -66,7 +66,7 @@ def add_node(nodes: Records, traits: Records, now: Longs, stack: Records, tag: i
     return node
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, inline="always")
 def push(now: Longs, stack: Records, node: int, tag: int, flags: int, skip: bool) -> int:
     """Open an element; returns the height of the stack."""
     outer = now[TOP]
@@ -86,7 +86,7 @@ def push(now: Longs, stack: Records, node: int, tag: int, flags: int, skip: bool
     return depth
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, inline="always")
 def add_segment(
     nodes: Records, segments: Records, blocks: Records, now: Longs, stack: Records,
     kind: int, node: int, start: int, end: int, chars: int, marks: int, spaced: int,
@@ -149,7 +149,7 @@ def pop(nodes: Records, now: Longs, stack: Records, depth: int, at: int) -> None
     now[TOP] = top
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, inline="always")
 def leave_head(nodes: Records, now: Longs, stack: Records, at: int) -> None:
     """End an open head, unless a template or the like is open in it."""
     depth = now[TOP]
@@ -159,14 +159,14 @@ def leave_head(nodes: Records, now: Longs, stack: Records, at: int) -> None:
         pop(nodes, now, stack, depth - 1, at)
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, inline="always")
 def leave_foreign(nodes: Records, now: Longs, stack: Records, at: int) -> None:
     """End svg and math that hold the innermost open element."""
     while stack[now[TOP]]["foreign"]:
         pop(nodes, now, stack, stack[now[TOP]]["foreign"] - 1, at)
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, inline="always")
 def close_implied(nodes: Records, now: Longs, stack: Records, tag: int, flags: int, at: int) -> None:
     """Close what the start tag of ``tag`` ends (HTML Standard 13.1.2.4)."""
     if flags & T.CLOSES_P or tag == _A:
@@ -229,7 +229,7 @@ def _is_row(tag: int) -> bool:
     return tag in (_TR, _TBODY, _THEAD, _TFOOT)
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, inline="always")
 def close_named(nodes: Records, now: Longs, stack: Records, tag: int, flags: int, at: int) -> None:
     """Close what the end tag of ``tag`` at byte ``at`` closes."""
     block = flags & T.BLOCK
