@@ -11,6 +11,7 @@ In the order the data flows, each usable alone:
 - `crawl/`     sites → WARC files, politely
 - `sources/`   WARC, WET, JSON Lines, Parquet and text files → pages and texts
 - `html/`      pages → main text, in a child process with limits
+- `compiled`   the compiler of kernels, and when its results are out of date
 - `text/`      kernels over a batch's UTF-8: words, lines, repetition
 - `steps`      the step protocol, and the isolation of documents that make one raise
 - `models`     fastText models by name or path

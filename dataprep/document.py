@@ -6,12 +6,15 @@ Decisions:
 - An id is a function of where the document came from (source name and locator), so the same document has the same id on
   every run and machine, however the files are ordered or divided among workers.
 - Signals are extra columns named ``family.signal``; ``rejected_by`` is added by the rules.
+- Every batch that the documents stage writes has the signals that extraction measures, null where a document was no
+  HTML, so that all parts of a run have one schema.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+import numpy as np
 import pyarrow as pa
 import xxhash
 
@@ -32,6 +35,17 @@ SCHEMA = pa.schema(
     ]
 )
 
+PAGE_SIGNALS = pa.schema(
+    [
+        pa.field("html.profile", pa.string()),  # by which rules the page's blocks were chosen
+        pa.field("html.characters", pa.int64()),  # of all visible text
+        pa.field("html.kept", pa.float64()),  # share of it that was kept
+        pa.field("html.links", pa.float64()),  # share of it that is inside links
+        pa.field("html.blocks", pa.int32()),
+        pa.field("html.blocks_kept", pa.int32()),
+    ]
+)
+EXTRACTED = pa.schema([*SCHEMA, *PAGE_SIGNALS])
 
 CHARACTERS = pa.field("text.characters", pa.int64())  # code points of ``text``: figures about parts need not read it
 
@@ -39,6 +53,54 @@ CHARACTERS = pa.field("text.characters", pa.int64())  # code points of ``text``:
 def document_id(source: str, locator: str) -> bytes:
     """xxh3-128 of ``source`` NUL ``locator``: 16 bytes, big-endian, the same on every machine."""
     return xxhash.xxh3_128_digest(f"{source}\0{locator}".encode("utf-8", "surrogatepass"))
+
+
+def document_ids(source: str, locators: Iterable[str]) -> pa.FixedSizeBinaryArray:
+    """The ids of one source's documents."""
+    ids = b"".join([document_id(source, locator) for locator in locators])
+    return pa.Array.from_buffers(pa.binary(16), len(ids) // 16, [None, pa.py_buffer(ids)])
+
+
+def source_column(source: str, rows: int) -> pa.DictionaryArray:
+    return pa.DictionaryArray.from_arrays(pa.array(np.zeros(rows, np.int32)), pa.array([source], pa.string()))
+
+
+def metadata_column(rows: int, columns: Mapping[str, pa.Array]) -> pa.MapArray:
+    """The maps of ``rows`` documents from one column of strings for each key: keys sorted, those there are not null."""
+    kind = SCHEMA.field("metadata").type
+    names = sorted(columns)
+    if not names:
+        return pa.MapArray.from_arrays(
+            np.zeros(rows + 1, np.int32), pa.array([], pa.string()), pa.array([], pa.string())
+        )
+    there = np.stack([columns[name].is_valid().to_numpy(zero_copy_only=False) for name in names], axis=1)
+    row, key = np.nonzero(there)  # by row, then by key
+    offsets = np.zeros(rows + 1, np.int32)
+    np.cumsum(there.sum(axis=1), out=offsets[1:])
+    keys = pa.array(names, pa.string()).take(pa.array(key))
+    values = pa.concat_arrays([columns[name] for name in names]).take(pa.array(key * rows + row))
+    return pa.MapArray.from_arrays(pa.array(offsets), keys, values, type=kind)
+
+
+class Regrouped:
+    """Small batches of one schema, joined to such as travel and handed to ``write``; ``finish`` hands over the rest."""
+
+    def __init__(self, write: Callable[[pa.RecordBatch], None]) -> None:
+        self.write = write
+        self.batches: list[pa.RecordBatch] = []
+        self.rows = self.bytes = 0
+
+    def add(self, batch: pa.RecordBatch) -> None:
+        if self.rows + batch.num_rows > BATCH_ROWS or self.bytes >= BATCH_BYTES:
+            self.finish()
+        self.batches.append(batch)
+        self.rows += batch.num_rows
+        self.bytes += batch.column("text").nbytes
+
+    def finish(self) -> None:
+        if self.rows:
+            self.write(pa.concat_batches(self.batches))
+        self.batches, self.rows, self.bytes = [], 0, 0
 
 
 @dataclass
@@ -71,10 +133,10 @@ class BatchBuilder:
             return None
         texts, locators, urls, dates, metadata = zip(*self.rows, strict=True)
         columns = [
-            pa.array([document_id(self.source, locator) for locator in locators], pa.binary(16)),
+            document_ids(self.source, locators),
             pa.array(texts, pa.large_string()),
             pa.array(urls, pa.string()),
-            pa.DictionaryArray.from_arrays(pa.array([0] * len(texts), pa.int32()), pa.array([self.source])),
+            source_column(self.source, len(texts)),
             pa.array(locators, pa.string()),
             pa.array([d.replace(tzinfo=None) if d else None for d in dates], pa.timestamp("ms")),
             pa.array([sorted(m.items()) for m in metadata], pa.map_(pa.string(), pa.string())),

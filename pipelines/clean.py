@@ -18,7 +18,7 @@ from dataprep.child.parent import borrowed
 from dataprep.clean.catalogue import STEPS, describe_step
 from dataprep.clean.sandbox import Sandbox
 from dataprep.clean.settings import CleanSettings
-from dataprep.document import CHARACTERS, SCHEMA
+from dataprep.document import CHARACTERS, EXTRACTED
 from dataprep.parts import PartWriter, read_part
 from dataprep.rules import REJECTED_BY, decide, separate
 from dataprep.steps import Step
@@ -84,7 +84,7 @@ class CleanPart:
     def __call__(self, split: Split, receipt: Receipt) -> None:
         path, file = split.load()["path"], f"part-{split.name}.parquet"
         rules = self.settings.resolved_rules()
-        schema = pa.schema([*SCHEMA, *self.settings.columns(), CHARACTERS, REJECTED_BY])
+        schema = pa.schema([*EXTRACTED, *self.settings.columns(), CHARACTERS, REJECTED_BY])
         with (
             borrowed(Sandbox(self.settings)) as sandbox,
             PartWriter(storage.join(self.directory, "kept", file), schema) as kept,

@@ -6,20 +6,18 @@ A removed part has no text, and ``rejected_by`` names the reason. Of a crawl, on
 below ``<source>`` are what locators are made of.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import apache_beam as beam
-import pyarrow as pa
+import pyarrow.compute as pc
 
 from dataprep import storage
-from dataprep.document import SCHEMA, BatchBuilder
-from dataprep.html.extraction import extract
+from dataprep.document import EXTRACTED, Regrouped
+from dataprep.html.extraction import REMOVED, Outcome, extract
 from dataprep.html.settings import ExtractSettings
-from dataprep.parts import PartWriter, Quarantined
+from dataprep.parts import PartWriter
 from dataprep.recipe import Source
-from dataprep.sources.items import Removed, Text
 from dataprep.sources.listing import InputFile, list_inputs
 from dataprep.sources.reading import read_pieces
 from dataprep.sources.settings import FilesSettings
@@ -31,7 +29,6 @@ from pipelines.receipts import Receipt
 from pipelines.shuffle import Each
 from pipelines.stage import Stage
 
-REMOVED_SCHEMA = SCHEMA.append(pa.field("rejected_by", pa.string()))
 SEGMENT = "seg-"
 SHOWN_IGNORED = 50
 
@@ -40,7 +37,7 @@ class DocumentsStage(Stage):
     name = "documents"
     title = "extract documents"
     code = ("dataprep.child", "dataprep.sources", "dataprep.html", "pipelines.documents")
-    libraries = ("resiliparse", "trafilatura", "fastwarc", "brotli", "zstandard")
+    libraries = ("chardet", "webencodings", "resiliparse", "trafilatura", "fastwarc", "isal", "brotli", "zstandard")
     upstream = ("crawl",)
     phases = ("extract",)
     reads_kept_documents = False
@@ -113,33 +110,17 @@ class ExtractSplit:
         source = work["source"]
         pieces = [Piece(**piece) for piece in work["pieces"]]
         items = read_pieces(pieces, source, FilesSettings.model_validate(work["files"]))
-        kept, removed = BatchBuilder(source), BatchBuilder(source)
         with (
-            PartWriter(_part(self.directory, "kept", split), SCHEMA) as kept_part,
-            PartWriter(_part(self.directory, "removed", split), REMOVED_SCHEMA) as removed_part,
+            PartWriter(_part(self.directory, "kept", split), EXTRACTED) as kept_part,
+            PartWriter(_part(self.directory, "removed", split), REMOVED) as removed_part,
         ):
-            reasons: list[str] = []
+            kept, removed = Regrouped(kept_part.write), Regrouped(removed_part.write)
             for outcome in extract(items, source, self.settings):
-                receipt.tally.take(1)
-                if isinstance(outcome, Quarantined):
-                    receipt.quarantine(outcome)
-                elif isinstance(outcome, Removed):
-                    receipt.tally.remove(outcome.reason)
-                    reasons.append(outcome.reason)
-                    batch = removed.add("", outcome.locator, outcome.url, outcome.date, outcome.metadata)
-                    if batch:
-                        removed_part.write(_rejected(batch, reasons))
-                        reasons = []
-                else:
-                    receipt.tally.keep(1, len(outcome.text))
-                    batch = kept.add(*_fields(outcome))
-                    if batch:
-                        kept_part.write(batch)
-                receipt.pulse()
-            for batch in _last(kept):
-                kept_part.write(batch)
-            for batch in _last(removed):
-                removed_part.write(_rejected(batch, reasons))
+                _count(outcome, receipt)
+                kept.add(outcome.kept)
+                removed.add(outcome.removed)
+            kept.finish()
+            removed.finish()
         return {"source": source, "kept": kept_part.rows, "removed": removed_part.rows}
 
 
@@ -147,15 +128,11 @@ def _part(directory: str, verdict: str, split: Split) -> str:
     return storage.join(directory, verdict, f"part-{split.name}.parquet")
 
 
-def _fields(text: Text) -> tuple[Any, ...]:
-    return text.text, text.locator, text.url, text.date, text.metadata
-
-
-def _last(builder: BatchBuilder) -> Iterator[pa.RecordBatch]:
-    batch = builder.finish()
-    if batch:
-        yield batch
-
-
-def _rejected(batch: pa.RecordBatch, reasons: list[str]) -> pa.RecordBatch:
-    return pa.RecordBatch.from_arrays([*batch.columns, pa.array(reasons, pa.string())], schema=REMOVED_SCHEMA)
+def _count(outcome: Outcome, receipt: Receipt) -> None:
+    receipt.tally.take(outcome.items)
+    for row in outcome.quarantined:
+        receipt.quarantine(row)
+    for reason in pc.value_counts(outcome.removed.column("rejected_by")).to_pylist():
+        receipt.tally.remove(reason["values"], reason["counts"])
+    receipt.tally.keep(outcome.kept.num_rows, pc.sum(pc.utf8_length(outcome.kept.column("text"))).as_py() or 0)
+    receipt.pulse()

@@ -8,6 +8,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from dataprep.document import PAGE_SIGNALS
 from dataprep.report.inspect import Document
 from dataprep.report.measured import Measured, beside, condition, find_measured, fires
 from dataprep.report.story import Story, by_id, by_url, fates, tell
@@ -141,8 +142,10 @@ def _table(rows: Sequence[Row], widths: Sequence[int], style: str = "") -> Table
 
 
 def _steps(one: Document, measured: Measured | None) -> Iterator[tuple[str, Sequence[str]]]:
-    """Each step and its columns; without a manifest that says so, each family of columns."""
+    """Extraction, each step, and their columns; without a manifest that says so, each family of columns."""
     if measured:
+        if not one.signals.keys().isdisjoint(PAGE_SIGNALS.names):
+            yield "extraction", PAGE_SIGNALS.names
         for step in measured.steps:
             yield f"{step.name}, which edits the text" if step.edits else step.name, step.columns
         return

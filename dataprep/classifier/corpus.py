@@ -86,8 +86,8 @@ class Lines:
         yield pa.array(texts, pa.large_string())
 
 
-def _decoded(payload: bytes) -> str:
-    return valid_text(payload.decode("utf-8-sig", "replace"))
+def _decoded(payload: bytes | memoryview) -> str:
+    return valid_text(bytes(payload).decode("utf-8-sig", "replace"))
 
 
 def _unextracted(label: str, path: str) -> str:

@@ -16,6 +16,7 @@ Decisions:
   run first, in their order, and those ``after`` run last.
 - The order matters where a step edits: what follows measures the edited text. So no rule brings an editor unless its
   set says so.
+- Rules may also compare what extraction measured of a page (`dataprep.document.PAGE_SIGNALS`); no step is needed then.
 """
 
 import difflib
@@ -26,6 +27,7 @@ import pyarrow as pa
 from pydantic import BeforeValidator, Field, PlainSerializer, ValidationError, model_validator
 
 from dataprep.clean.catalogue import STEPS, dump_step, make_step, place
+from dataprep.document import PAGE_SIGNALS
 from dataprep.rules import Reject, RuleSettings, Use, check_signals, resolve
 from dataprep.settings import Settings
 from dataprep.signals.language import Language
@@ -63,7 +65,7 @@ class CleanSettings(Settings):
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise ValueError(f"rules must have different names: {', '.join(twice)} given more than once; 'as' renames")
-        check_signals(resolved, self.columns())
+        check_signals(resolved, pa.schema([*PAGE_SIGNALS, *self.columns()]))
         return self
 
     def resolved_steps(self) -> list[Step]:
@@ -95,7 +97,7 @@ class CleanSettings(Settings):
             if isinstance(rule, Use):
                 for entry in rule.steps():
                     need(make_step(entry), f"rule set {rule.use!r}")
-            elif not any(rule.when in step.columns.names for step in (*steps, *self.after)):
+            elif rule.when not in _measured((*steps, *self.after)):
                 need(_provider(rule, steps), f"rule {rule.reject!r}")
         return [*steps, *self.after]
 
@@ -106,6 +108,11 @@ class CleanSettings(Settings):
     def resolved_rules(self) -> tuple[Reject, ...]:
         """The single rules in order; see `rules.resolve`."""
         return resolve(self.rules)
+
+
+def _measured(steps: Sequence[Step]) -> list[str]:
+    """The signals of extraction and of ``steps``."""
+    return [*PAGE_SIGNALS.names, *(name for step in steps for name in step.columns.names)]
 
 
 def _provider(rule: Reject, given: Sequence[Step]) -> Step:
@@ -124,7 +131,7 @@ def _provider(rule: Reject, given: Sequence[Step]) -> Step:
         measured.update(dict.fromkeys(step.columns.names, step))
     if rule.when not in measured:
         family = rule.when.partition(".")[0]
-        own = [name for step in given for name in step.columns.names]
+        own = _measured(given)
         close = [name for name in own if name.startswith(f"{family}.")]
         close = close or difflib.get_close_matches(rule.when, [*own, *measured], 3)
         unsaid = [name for name in incomplete if name.startswith(family) or family.startswith(name)]

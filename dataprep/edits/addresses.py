@@ -12,9 +12,9 @@ and is in 2000::/3, the only part that is given out to networks (RFC 4291, secti
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from dataprep.compiled import njit
 from dataprep.edits.base import Spans, append
 from dataprep.text.classes import ALPHA, NUMBER
 from dataprep.text.utf8 import Bytes, Longs, decode, last_character

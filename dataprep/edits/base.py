@@ -6,8 +6,8 @@ is replacing by nothing. A batch in which nothing changes keeps its text column,
 
 import numpy as np
 import pyarrow as pa
-from numba import njit
 
+from dataprep.compiled import njit
 from dataprep.text.utf8 import Bytes, Longs, Utf8, text_column
 
 Spans = Longs  # (n, 2): where each begins and ends

@@ -35,9 +35,9 @@ from typing import Annotated, Any, ClassVar
 
 import numpy as np
 import pyarrow as pa
-from numba import njit
 from pydantic import Field
 
+from dataprep.compiled import njit
 from dataprep.edits.base import with_text
 from dataprep.steps import Step, with_columns
 from dataprep.text.chunks import segment_spacy

@@ -20,8 +20,8 @@ from typing import Any, Literal
 import numpy as np
 from ftfy.badness import MOJIBAKE_CATEGORIES
 from ftfy.chardata import CONTROL_CHARS, LIGATURES, WIDTH_MAP
-from numba import njit
 
+from dataprep.compiled import njit
 from dataprep.edits.base import Spans, append
 from dataprep.text.utf8 import Bytes, Longs, decode
 

@@ -18,9 +18,9 @@ from typing import Annotated, ClassVar
 
 import numpy as np
 import pyarrow as pa
-from numba import njit
 from pydantic import Field
 
+from dataprep.compiled import njit
 from dataprep.edits.base import with_text
 from dataprep.signals.base import ratio
 from dataprep.steps import Step, with_columns

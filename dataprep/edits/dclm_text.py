@@ -17,9 +17,9 @@ from typing import Annotated, ClassVar
 
 import numpy as np
 import pyarrow as pa
-from numba import njit
 from pydantic import Field
 
+from dataprep.compiled import njit
 from dataprep.edits.base import delete_spans
 from dataprep.edits.tlds import TLDS
 from dataprep.steps import Step, with_columns

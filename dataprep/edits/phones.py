@@ -13,8 +13,8 @@ A kernel finds runs of digits and the marks between their groups that are long e
 import re
 
 import numpy as np
-from numba import njit
 
+from dataprep.compiled import njit
 from dataprep.edits.base import Spans, append, document_of
 from dataprep.text.utf8 import Bytes, Longs, Utf8
 

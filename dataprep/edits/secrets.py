@@ -14,8 +14,8 @@ from collections import Counter
 from functools import cache
 
 import numpy as np
-from numba import njit
 
+from dataprep.compiled import njit
 from dataprep.edits.base import NO_SPANS, Spans, append, document_of
 from dataprep.text.utf8 import Bytes, Longs, Utf8
 

@@ -5,16 +5,36 @@ tags        the elements and attributes the scanner knows
 automaton   words in class and id to categories
 attributes  the attributes of a start tag
 dom         a page as arrays
+borrow      arrays whose references numba does not count
 raw         where text, comments and scripts end
 measure     what a piece of text amounts to: characters, punctuation
 tree        the stack of open elements
 scan        bytes to flat DOM, in one loop
 phrases     what a short block says it is
+rules       thresholds and reasons
+cuts        what says it is not the text is cut off
+article     the rules for articles
 select      which blocks are the page's text, and why the others are not
+kernel      our extractor over a batch
+encodings   labels and tables as the web means them
+prescan     where a page names its encoding
+charset     bytes are decoded once, and never raise: the rules, for one page
+charset_batch  the same for a batch, without copying what is UTF-8 (charset_kernel, prescan_kernel)
+
+entities    character references
+claims      where a page says something about itself, and the text there
+jsonld      claims of JSON-LD
+dates       dates as people and machines write them
+names       titles without the site's name, authors without "by"
+collect     elements to claims
+choose      claims to fields
+metadata    title, author, date, language, address and kind of a page
 charset     bytes are decoded once, and never raise
 nesting     how deep a page nests, before anything parses it
-engines     HTML to main text: resiliparse, trafilatura
+engines     the others: resiliparse, trafilatura
+pages       a batch of payloads in, columns out, by the engine that is asked for
 worker      the child process: pages in, texts out, one CPU-time limit a page
 sandbox     the parent's side: feeds a child, names the page that ended it, goes on with the next
-extraction  a source's items become texts, removed records and quarantine rows
+pages       a batch of pages in, a row for each out, whatever the engine
+extraction  a source's items become kept and removed documents and quarantine rows
 """

@@ -1,8 +1,8 @@
 """The attributes of a start tag, one after the other, as the HTML Standard tokenizes them (13.2.5.32 to 13.2.5.39)."""
 
 import numpy as np
-from numba import njit
 
+from dataprep.compiled import njit
 from dataprep.html.tags import add_to_hash, start_hash
 from dataprep.text.utf8 import Bytes
 
@@ -112,10 +112,10 @@ def _value_of(b: Bytes, i: int, end: int, name: Bytes) -> int:
 def _says(b: Bytes, i: int, end: int, word: Bytes) -> bool:
     if i + len(word) > end:
         return False
-    for k in range(len(word)):  # noqa: SIM110: a loop is what numba compiles
-        if b[i + k] | np.uint8(32) != word[k]:
-            return False
-    return True
+    k = 0
+    while k < len(word) and b[i + k] | np.uint8(32) == word[k]:
+        k += 1
+    return k == len(word)
 
 
 @njit(nogil=True, cache=True)

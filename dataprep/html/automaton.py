@@ -11,9 +11,9 @@ from importlib.resources import files
 
 import numpy as np
 import yaml
-from numba import njit
 from numpy.typing import NDArray
 
+from dataprep.compiled import njit
 from dataprep.html.tags import TAG, TAGS
 from dataprep.text.utf8 import Bytes, Hashes
 

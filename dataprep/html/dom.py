@@ -17,15 +17,15 @@ syllable two.
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from dataprep.compiled import njit
 from dataprep.text.utf8 import Bytes, Longs
 
 TEXT, BREAK, FORMULA = 0, 1, 2  # kinds of segment: bytes of the page; a ``br``; TeX between start and end
 NODES, SEGMENTS, BLOCKS = 0, 1, 2  # places in ``counts``
 
-SENTENCE = 1  # flags of a block: its text ends a sentence
+SENTENCE, TRAILING = 1, 2  # flags of a block: its text ends a sentence; white space was counted at its end
 
 
 NODE = np.dtype(

@@ -1,12 +1,13 @@
 """What a piece of text amounts to: characters as a reader would count them, punctuation, whether a sentence ends."""
 
 import numpy as np
-from numba import njit
 
+from dataprep.compiled import njit
 from dataprep.html.attributes import is_space
 from dataprep.text.utf8 import Bytes
 
 _ENTITY = 12  # bytes of a name that are looked at; the longest common one is ``thetasym``
+COUNTED = 2  # see `measure`
 
 # what is known of a byte: the characters it stands for are in the last two bits
 _SPACE, _MARK, _MORE = 4, 8, 16  # white space; punctuation; what it means depends on the bytes after it
@@ -29,23 +30,24 @@ def byte_kinds() -> Bytes:
 
 @njit(nogil=True, cache=True)
 def measure(b: Bytes, i: int, end: int, kinds: Bytes, spaced: int) -> tuple[int, int, int, int]:
-    """Of ``b[i:end]``: characters that are seen, runs of white space, punctuation marks, whether it ends in white space.
+    """Of ``b[i:end]``: characters that are seen, white space, punctuation marks, and what is now ``spaced``.
 
-    ``spaced`` says whether white space comes before, which swallows white space at the beginning.
+    ``spaced`` says whether white space comes before, which swallows white space at the beginning: 0 if not, COUNTED if
+    it is among the characters.
     """
     seen = gaps = marks = 0
     while i < end:
         byte = b[i]
-        kind = kinds[byte]
+        kind = int(kinds[byte])
         i += 1
         if kind & _MORE:
             if byte == 38:
                 if is_blank_entity(b, i, end):
-                    kind = np.uint8(_SPACE)
+                    kind = _SPACE
                 i = _entity_end(b, i, end)
             elif byte == _C2:
                 if i < end and b[i] == 0xA0:
-                    kind = np.uint8(_SPACE)
+                    kind = _SPACE
                     i += 1
             elif i + 1 < end:
                 if byte == _E3:
@@ -53,10 +55,11 @@ def measure(b: Bytes, i: int, end: int, kinds: Bytes, spaced: int) -> tuple[int,
                 else:
                     marks += b[i] == 0xBC and _is_wide_mark(b[i + 1])
         space = (kind & _SPACE) >> 2
-        gaps += space & ~spaced
+        gap = space & (spaced == 0)
+        gaps += gap
         seen += kind & 3
         marks += (kind & _MARK) >> 3
-        spaced = space
+        spaced = (spaced | gap << 1) * space  # no branches: white space and words alternate too often
     return seen, gaps, marks, spaced
 
 

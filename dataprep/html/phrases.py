@@ -1,19 +1,19 @@
-"""What the text of a short block says it is: "read more", "see also", a picture's credit; see ``words/phrases.yaml``."""
+"""What a short block says it is: "read more", "see also", a picture's credit; see ``words/phrases.yaml``."""
 
 from functools import cache
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from dataprep.compiled import njit
 from dataprep.html.attributes import is_space
 from dataprep.html.automaton import build, entries
 from dataprep.html.dom import TEXT, Records
 from dataprep.text.utf8 import Bytes, Hashes
 
-PHRASE, WHOLE, CREDIT = 1, 2, 4
-KINDS = {"starts": PHRASE, "whole": WHOLE, "credit": CREDIT}
+STARTS, WHOLE, CREDIT_LINE = 1, 2, 4
+KINDS = {"starts": STARTS, "whole": WHOLE, "credit": CREDIT_LINE}
 START, END, ELSE = 0, 1, 2  # symbols; every byte that occurs in a phrase has one of its own
 READ = 256  # bytes of a block that are looked at
 
@@ -45,7 +45,7 @@ def phrase_table() -> Phrases:
 
 @njit(nogil=True, cache=True, inline="always")
 def _is_letter(byte: np.uint8) -> bool:
-    return byte >= 0x80 or 48 <= byte <= 57 or 97 <= byte | np.uint8(32) <= 122
+    return bool(byte >= 0x80 or 48 <= byte <= 57 or 97 <= byte | np.uint8(32) <= 122)
 
 
 @njit(nogil=True, cache=True)

@@ -1,8 +1,8 @@
 """Where things end that are not read as tags: text, comments, CDATA sections, the raw text of scripts and the like."""
 
 import numpy as np
-from numba import njit
 
+from dataprep.compiled import njit
 from dataprep.html.attributes import is_space
 from dataprep.html.tags import add_to_hash, start_hash
 from dataprep.text.utf8 import Bytes

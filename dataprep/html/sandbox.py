@@ -53,7 +53,7 @@ class Sandbox(Child):
             memory_field="extract.page_memory",
         )
 
-    def extract(self, pages: Sequence[tuple[bytes, str | None]]) -> list[Extracted | Failed]:
+    def extract(self, pages: Sequence[tuple[bytes | memoryview, str | None]]) -> list[Extracted | Failed]:
         """The result for each (page, declared charset), in their order.
 
         Raises ``RuntimeError`` if no child starts, or if the machine has too little memory to extract a page.

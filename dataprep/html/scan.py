@@ -17,14 +17,14 @@ from functools import cache
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from dataprep.compiled import njit
 from dataprep.html import tags as T
 from dataprep.html.attributes import hides, is_space, is_tex, next_attribute, skip_attributes
 from dataprep.html.automaton import BOUNDARY, CATEGORY, ITEM, ROLE, class_words, match
 from dataprep.html.borrow import borrowed
-from dataprep.html.dom import BLOCKS, FORMULA, SEGMENTS, SENTENCE, TEXT, Dom, Records
+from dataprep.html.dom import BLOCKS, FORMULA, SEGMENTS, SENTENCE, TEXT, TRAILING, Dom, Records
 from dataprep.html.measure import byte_kinds, ends_sentence, measure
 from dataprep.html.raw import after_bracket, begins_markup, closed_by, comment_end, find, raw_end, text_end
 from dataprep.html.tags import ATTRIBUTE, NAMES, TAG, add_to_hash, place_of, start_hash
@@ -126,6 +126,13 @@ def scan(b: Bytes, dom: Dom, tables: Tables) -> None:
         last = blocks[block + 1]["first"] - 1
         if segments[last]["kind"] == TEXT and ends_sentence(b, segments[last]["start"], segments[last]["end"]):
             blocks[block]["flags"] |= SENTENCE
+        if blocks[block]["flags"] & TRAILING:
+            while segments[last]["chars"] == 0:
+                last -= 1
+            segments[last]["chars"] -= 1
+            blocks[block]["chars"] -= 1
+            if nodes[segments[last]["node"]]["link"] >= 0:
+                blocks[block]["links"] -= 1
     dom.counts[:] = now[:3]
 
 

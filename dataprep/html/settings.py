@@ -10,13 +10,20 @@ from dataprep.settings import Settings
 class ExtractSettings(Settings):
     """The extractor and the limits for one page; a page beyond a limit is quarantined.
 
-    ``page_seconds`` is CPU time, so that a busy machine quarantines no other pages than an idle one; ``page_bytes`` is
-    the size after transfer encodings are undone; ``page_nesting`` counts open elements; ``page_memory`` is the address
-    space of the extracting process in bytes.
+    ``corpusmill`` is ours; ``profile`` and ``format`` are for it alone. ``article`` keeps the text of an article,
+    ``page`` all that is no boilerplate (reference pages, forums, products), ``auto`` chooses page by page.
+
+    ``page_bytes`` is the size after transfer encodings are undone, ``page_tags`` how many tags a page may have. The
+    others are for the engines that run in a process of their own, resiliparse and trafilatura: ``page_seconds`` is CPU
+    time, so that a busy machine quarantines no other pages than an idle one; ``page_nesting`` counts open elements;
+    ``page_memory`` is the address space of the extracting process in bytes.
     """
 
-    engine: Literal["resiliparse", "trafilatura"] = "resiliparse"
+    engine: Literal["corpusmill", "resiliparse", "trafilatura"] = "corpusmill"
+    profile: Literal["auto", "article", "page"] = "auto"
+    format: Literal["plain", "markdown"] = "plain"
+    page_bytes: int = Field(default=16 << 20, ge=1, le=1 << 30)
+    page_tags: int = Field(default=1_000_000, ge=1)
     page_seconds: float = Field(default=10.0, gt=0, le=600)
-    page_bytes: int = Field(default=16 << 20, ge=1)
     page_nesting: int = Field(default=2000, ge=1)
     page_memory: int = Field(default=4 << 30, ge=512 << 20)

@@ -6,9 +6,9 @@ it is an unknown inline element (tag 0). Sources: HTML Standard 13.1.2 (void, ra
 """
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from dataprep.compiled import njit
 from dataprep.text.utf8 import Hashes
 
 VOID = 1  # has no content and no end tag

@@ -5,10 +5,11 @@ stack, which is never higher than `DEPTH`, so each takes constant time.
 """
 
 import numpy as np
-from numba import njit
 
+from dataprep.compiled import njit
 from dataprep.html import tags as T
-from dataprep.html.dom import BLOCKS, BREAK, NODES, SEGMENTS, Records
+from dataprep.html.dom import BLOCKS, BREAK, NODES, SEGMENTS, TRAILING, Records
+from dataprep.html.measure import COUNTED
 from dataprep.html.tags import TAG
 from dataprep.text.utf8 import Longs
 
@@ -101,7 +102,6 @@ def add_segment(
         blocks[block]["chars"] = 0
         blocks[block]["links"] = 0
         blocks[block]["marks"] = 0
-        blocks[block]["flags"] = 0
         blocks[block]["verdict"] = 0
         blocks[block]["hash"] = 0
     segments[segment]["kind"] = kind
@@ -115,6 +115,7 @@ def add_segment(
     if nodes[node]["link"] >= 0:
         blocks[block]["links"] += chars
     now[SPACED] = spaced
+    blocks[block]["flags"] = TRAILING if spaced == COUNTED else 0
 
 
 @njit(nogil=True, cache=True)

@@ -23,9 +23,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 import pyarrow as pa
-from numba import njit
 from numpy.typing import NDArray
 
+from dataprep.compiled import njit
 from dataprep.signals.base import ratio
 from dataprep.signals.gopher import STOP_WORDS
 from dataprep.steps import Step, with_columns

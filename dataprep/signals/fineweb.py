@@ -16,8 +16,8 @@ from typing import ClassVar
 
 import numpy as np
 import pyarrow as pa
-from numba import njit
 
+from dataprep.compiled import njit
 from dataprep.signals.base import OfWords, ratio
 from dataprep.steps import with_columns
 from dataprep.text.classes import TERMINAL, classes

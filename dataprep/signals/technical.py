@@ -21,9 +21,9 @@ from typing import Annotated, ClassVar
 
 import numpy as np
 import pyarrow as pa
-from numba import njit
 from pydantic import Field
 
+from dataprep.compiled import njit
 from dataprep.signals.base import ratio
 from dataprep.signals.fineweb import FineWeb
 from dataprep.signals.gopher import GopherQuality

@@ -24,10 +24,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 import pyarrow as pa
-from numba import njit
 from pydantic import field_validator
 
 from dataprep import storage
+from dataprep.compiled import njit
 from dataprep.signals.base import ratio
 from dataprep.signals.wordlists import entries, fingerprint
 from dataprep.steps import Step, with_columns

@@ -33,9 +33,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import tldextract
-from numba import njit
 from pydantic import ValidationInfo, field_validator, model_validator
 
+from dataprep.compiled import njit
 from dataprep.signals.wordlists import Bools, entries, extend_back, fingerprint, hashes, isin, list_files
 from dataprep.steps import Step, with_columns
 from dataprep.text.trie import Trie

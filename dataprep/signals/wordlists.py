@@ -12,10 +12,10 @@ from itertools import islice
 
 import numpy as np
 import pyarrow as pa
-from numba import njit
 from numpy.typing import NDArray
 
 from dataprep import storage
+from dataprep.compiled import njit
 from dataprep.text.utf8 import BASE, ONE, Bytes, Hashes, Longs, Utf8, find_sorted
 
 Bools = NDArray[np.bool_]

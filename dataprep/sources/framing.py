@@ -11,23 +11,26 @@ Decisions:
 - A record's locator is the byte offset of its section (0 for a whole file), with ``+n`` for a record that starts n
   decompressed bytes into it. An uncompressed file has plain byte offsets.
 - Digests are not checked: widely used archives carry wrong ones, and gzip's checksum already covers damage in store.
+- isal inflates two and a half times as fast as zlib (1.0 against 0.4 GB/s of HTML), and checks the same but for the
+  reserved bits of gzip's header, which zlib wants to be zero.
 """
 
 import io
 import re
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import IO, Protocol
 
 import zstandard
 from fastwarc.stream_io import Lz4Reader
+from isal import isal_zlib
 
 from dataprep import storage
 from dataprep.sources.items import one_line
-from dataprep.sources.opening import ZstdFile
+from dataprep.sources.opening import InflateError, ZstdFile
 
 PIECE = 1 << 18
+COMPRESSED_PIECE = 1 << 16  # each member copies what is left of it
 MAGIC = b"\x1f\x8b\x08"
 HEADER_BYTES = 1 << 16
 _OPENING = re.compile(rb"WARC/\d+\.\d+[ \t]*\r?\n", re.I)
@@ -41,7 +44,7 @@ class Record:
 
     offset: str
     headers: dict[str, str]
-    block: bytes | None
+    block: memoryview | None
 
 
 @dataclass(slots=True)
@@ -99,8 +102,8 @@ def _inflated(head: bytes) -> bytes:
     if not head.startswith(MAGIC):
         return head
     try:
-        return zlib.decompressobj(31).decompress(head, 64)
-    except zlib.error:
+        return isal_zlib.decompressobj(31).decompress(head, 64)
+    except InflateError:
         return b""
 
 
@@ -137,14 +140,14 @@ class _GzipMember:
         self.file = file
         self.offset = offset
         self.rest = rest
-        self.inflate = zlib.decompressobj(31)
+        self.inflate = isal_zlib.decompressobj(31)
 
     def read(self) -> bytes:
         while not self.inflate.eof:
-            compressed = self.rest or self.file.read(PIECE)
+            compressed = self.rest or self.file.read(COMPRESSED_PIECE)
             try:
                 data = self.inflate.decompress(compressed, 4 * PIECE)
-            except zlib.error as error:
+            except InflateError as error:
                 raise DamagedError("damaged_archive", f"gzip: {one_line(error)}") from None
             self.rest = self.inflate.unused_data if self.inflate.eof else self.inflate.unconsumed_tail
             if data:
@@ -158,7 +161,7 @@ def _read_gzip(file: IO[bytes], block_bytes: int) -> Iterator[Record | Damage]:
     offset, rest = 0, b""
     while True:
         if len(rest) < 3:
-            rest += file.read(PIECE)
+            rest += file.read(COMPRESSED_PIECE)
         if not rest:
             return
         whole = False
@@ -248,17 +251,21 @@ class _Records:
         missing = size - (len(self.buffer) - self.position)
         if missing <= 0:
             return True
-        pieces = [self.buffer[self.position :]]
-        self.base += self.position
-        self.position = 0
+        pieces = []
         try:
             while missing > 0 and not self.ended:
                 piece = self.section.read()
                 self.ended = not piece
-                pieces.append(piece)
+                if piece:
+                    pieces.append(piece)
                 missing -= len(piece)
         finally:
-            self.buffer = b"".join(pieces)
+            if pieces:
+                if self.position < len(self.buffer):
+                    pieces.insert(0, self.buffer[self.position :])
+                self.base += self.position
+                self.position = 0
+                self.buffer = b"".join(pieces)
         return missing <= 0
 
     def _at_record(self) -> bool:
@@ -294,15 +301,15 @@ class _Records:
         block = self._block(int(length))
         return Record(self._offset(self.start), headers, block)
 
-    def _block(self, size: int) -> bytes | None:
-        block: bytes | None = None
+    def _block(self, size: int) -> memoryview | None:
+        block: memoryview | None = None
         if size <= self.block_bytes:
             if not self._fill(size):
                 have = len(self.buffer) - self.position
                 raise _BadRecordError(
                     "truncated_record", f"has {have} of {size} bytes, then the file or its member ends"
                 )
-            block = self.buffer[self.position : self.position + size]
+            block = memoryview(self.buffer)[self.position : self.position + size]
             after = self.position + size
         else:
             self._skip(size)

@@ -8,18 +8,21 @@ Decisions:
 
 import io
 import re
-import zlib
 from dataclasses import dataclass
 from email.message import Message
+from functools import lru_cache
 
 import brotli
 import zstandard
+from isal import isal_zlib
 
 from dataprep.sources.framing import parse_headers
 from dataprep.sources.items import one_line
-from dataprep.sources.opening import ZstdFile
+from dataprep.sources.opening import InflateError, ZstdFile
 
+PLAIN = ("", "identity", "none", "utf-8", "binary")  # what servers call a body that is not encoded
 _STATUS = re.compile(rb"HTTP/\d(?:\.\d)?[ \t]+(\d{1,3})(?:[ \t\r\n]|$)")
+_LINE = re.compile(rb"\n")
 _HEADER_END = re.compile(rb"\r?\n\r?\n")
 _CHUNK = re.compile(rb"[ \t]*([0-9A-Fa-f]{1,8})[ \t]*(?:;[^\r\n]*)?\r?\n")
 
@@ -36,31 +39,35 @@ class HttpError(ValueError):
 class Response:
     status: int
     headers: dict[str, str]
-    body: bytes
+    body: bytes | memoryview
 
-    def payload(self, limit: int) -> bytes:
-        """The body without transfer and content encodings. Raises ``HttpError``."""
+    def payload(self, limit: int) -> bytes | memoryview:
+        """The body without transfer and content encodings; no copy where there are none. Raises ``HttpError``."""
         body = self.body
         if "chunked" in self.headers.get("transfer-encoding", "").lower():
-            body = _unchunk(body)
+            body = _unchunk(bytes(body))
         for name in reversed(self.headers.get("content-encoding", "").lower().split(",")):
-            body = _decode(body, name.strip(), limit)
+            name = name.strip()
+            if name not in PLAIN:
+                body = _decode(bytes(body), name, limit)
         if len(body) > limit:
             raise HttpError("too_large", f"the payload has {len(body)} bytes, the limit is {limit}")
         return body
 
 
-def parse_response(block: bytes) -> Response:
+def parse_response(block: bytes | memoryview) -> Response:
     """Split status line, headers and body. Raises ``HttpError``."""
     status = _STATUS.match(block)
     if not status:
-        raise HttpError("bad_http", f"no HTTP status line, but {block[:40]!r}")
-    start = block.find(b"\n") + 1 or len(block)
+        raise HttpError("bad_http", f"no HTTP status line, but {bytes(block[:40])!r}")
+    line = _LINE.search(block)
+    start = line.end() if line else len(block)
     end = _HEADER_END.search(block, max(start - 2, 0))
     head, body = (block[start : end.start()], block[end.end() :]) if end else (block[start:], b"")
-    return Response(int(status[1]), parse_headers(head), body)
+    return Response(int(status[1]), parse_headers(bytes(head)), body)
 
 
+@lru_cache(4096)  # a crawl has a few dozen of them
 def media_type(content_type: str) -> tuple[str, str | None]:
     """``text/html; charset=x`` → (``text/html``, ``x``): lower case, without quotes."""
     if ";" not in content_type:
@@ -102,7 +109,7 @@ def _decode(body: bytes, name: str, limit: int) -> bytes:
             # zlib's header is what the standard asks for, raw deflate is what some servers send
             try:
                 return _inflate(body, 15, limit)
-            except zlib.error:
+            except InflateError:
                 return body if _is_text(body) else _inflate(body, -15, limit)
         if name == "br":
             return body if _is_text(body) else _unbrotli(body, limit)
@@ -110,10 +117,8 @@ def _decode(body: bytes, name: str, limit: int) -> bytes:
             if not body.startswith(b"\x28\xb5\x2f\xfd"):
                 return body
             return _capped(io.BufferedReader(ZstdFile(io.BytesIO(body))).read(limit + 1), limit)
-    except (zlib.error, brotli.error, zstandard.ZstdError, EOFError) as error:
+    except (InflateError, brotli.error, zstandard.ZstdError, EOFError) as error:
         raise HttpError("bad_encoding", f"Content-Encoding {name}: {one_line(error)}") from None
-    if name in ("", "identity", "none", "utf-8", "binary"):
-        return body
     if _is_text(body):
         return body
     raise HttpError("bad_encoding", f"Content-Encoding {name[:40]!r} is not known")
@@ -123,7 +128,7 @@ def _inflate(body: bytes, bits: int, limit: int) -> bytes:
     pieces: list[bytes] = []
     size = 0
     while body:
-        inflate = zlib.decompressobj(bits)
+        inflate = isal_zlib.decompressobj(bits)
         pieces.append(inflate.decompress(body, limit - size + 1))
         size += len(pieces[-1])
         if size > limit:

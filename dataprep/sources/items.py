@@ -27,10 +27,13 @@ class Text:
 
 @dataclass(slots=True)
 class Page:
-    """Bytes to be decoded (``text``) or decoded and extracted (``html``); ``charset`` is what a header declared."""
+    """Bytes to be decoded (``text``) or decoded and extracted (``html``); ``charset`` is what a header declared.
+
+    ``payload`` may be a view of a reader's buffer, so that a page is copied once, to where it is extracted.
+    """
 
     locator: str
-    payload: bytes
+    payload: bytes | memoryview
     media: Literal["html", "text"]
     charset: str | None = None
     url: str | None = None

@@ -6,10 +6,12 @@ import zlib
 from typing import IO, Any
 
 import zstandard
+from isal import isal_zlib
 
 from dataprep import storage
 
 DAMAGE = (EOFError, gzip.BadGzipFile, zlib.error, zstandard.ZstdError)
+InflateError: type[Exception] = isal_zlib.error  # type: ignore[assignment]  # its stub names an instance
 ZSTD_PIECE = 2048  # four bytes can stand for a block of 128 kB, so this bounds what is in memory to 64 MB
 
 

@@ -48,9 +48,9 @@ def _item(record: Record, locator: str, source: str, limit: int) -> Item:
             source, locator, "read", "too_large", f"the record has {size} bytes, the limit is {limit}", url
         )
     content_type = headers.get("content-type", "")
-    payload = record.block
+    payload: bytes | memoryview = record.block
     status = None
-    if kind == "response" and (content_type.lower().startswith("application/http") or payload.startswith(b"HTTP/")):
+    if kind == "response" and (content_type.lower().startswith("application/http") or payload[:5] == b"HTTP/"):
         try:
             response = parse_response(payload)
             status = response.status
@@ -78,7 +78,7 @@ def _item(record: Record, locator: str, source: str, limit: int) -> Item:
     return Page(locator, payload, media, charset, url, date, metadata)  # type: ignore[arg-type]
 
 
-def identify(declared: str, identified: str, payload: bytes) -> str | None:
+def identify(declared: str, identified: str, payload: bytes | memoryview) -> str | None:
     """``html``, ``text`` or None, from what the server declared, what the crawler found, and the first bytes."""
     name = declared
     if name in UNTYPED and identified:

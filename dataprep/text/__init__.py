@@ -13,6 +13,7 @@ prose       the prose part of technical text, and what its other lines are
 spans       lines (both meanings of the word) and paragraphs
 ngrams      n-grams of words without case and punctuation, and a table to find given ones in
 repeats     duplicate lines and paragraphs, most frequent and repeated n-grams of words
+composed    normal form C
 lower       lower case, as ``str.lower``
 trie        a list of words and phrases, found in text
 view        all of these for one batch, each computed once, on demand

@@ -21,9 +21,9 @@ from functools import cache
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from dataprep.compiled import njit
 from dataprep.text.classes import ALPHA, SPACE, classes, datatrove_symbols
 from dataprep.text.spacy_kernel import BEFORE_STOP, CHUNK_CODES, ICON, LETTER, PREFIX, STOP, SUFFIX, scratch, tokenize
 from dataprep.text.spacy_rules import Rules, load_rules

@@ -8,8 +8,8 @@ import sys
 from functools import cache
 
 import numpy as np
-from numba import njit
 
+from dataprep.compiled import njit
 from dataprep.text.utf8 import Bytes, Ints, Longs, Utf8, decode, encode, frozen, last_character
 
 CASED = 1

@@ -14,8 +14,8 @@ Decisions:
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 
+from dataprep.compiled import njit
 from dataprep.text.fold import bare_table
 from dataprep.text.utf8 import BASE, Bytes, Hashes, Ints, Longs, Utf8, decode, find_sorted, power
 from dataprep.text.words import HAS_CONTENT, Words

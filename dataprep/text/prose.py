@@ -22,8 +22,8 @@ list, a table or code is written as a full stop. The prose part is for measuring
 """
 
 import numpy as np
-from numba import njit
 
+from dataprep.compiled import njit
 from dataprep.text.classes import classes
 from dataprep.text.spans import NEWLINE, Spans, drop_spaces, skip_spaces
 from dataprep.text.utf8 import Bytes, Longs, Utf8, count_code_points, decode

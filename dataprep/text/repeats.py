@@ -10,8 +10,8 @@ Decisions:
 """
 
 import numpy as np
-from numba import njit
 
+from dataprep.compiled import njit
 from dataprep.text.spans import Spans
 from dataprep.text.utf8 import (
     BASE,

@@ -9,8 +9,8 @@ import unicodedata
 from functools import cache
 
 import numpy as np
-from numba import njit
 
+from dataprep.compiled import njit
 from dataprep.text.spacy_rules import import_spacy
 from dataprep.text.utf8 import Bytes, Ints, Longs, Utf8, decode
 from dataprep.text.words import Words

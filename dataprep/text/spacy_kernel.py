@@ -13,9 +13,9 @@ Decisions:
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from dataprep.compiled import njit
 from dataprep.text.utf8 import Bytes, Hashes, Ints, Longs, decode, extend_hash, find_sorted
 
 Codes = NDArray[np.int32]

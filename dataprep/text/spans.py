@@ -15,8 +15,8 @@ function                the spans of a document are                             
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 
+from dataprep.compiled import njit
 from dataprep.text.classes import SPACE, classes
 from dataprep.text.utf8 import Bytes, Longs, Utf8, decode, last_character
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numba import njit
 
+from dataprep.compiled import njit
 from dataprep.text.utf8 import BASE, Bytes, Ints
 
 _BITS = 14  # of the table of beginnings: 16 kB, which stay in the first-level cache

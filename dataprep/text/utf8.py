@@ -15,8 +15,9 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from numba import njit
 from numpy.typing import NDArray
+
+from dataprep.compiled import njit
 
 # what kernels take; numba does not read annotations
 Bytes = NDArray[np.uint8]

@@ -1,8 +1,8 @@
 """Words as what stands between white space: ``text.split()``, punctuation included."""
 
 import numpy as np
-from numba import njit
 
+from dataprep.compiled import njit
 from dataprep.text.classes import ALPHA, NUMBER, SPACE, classes
 from dataprep.text.spans import skip_spaces
 from dataprep.text.utf8 import BASE, ONE, Bytes, Hashes, Ints, Longs, Utf8, decode, extend_hash

@@ -22,8 +22,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numba import njit
 
+from dataprep.compiled import njit
 from dataprep.text.classes import ALPHA, DIGIT, MARK, NUMBER, SINGLE, SPACE, WORD, classes
 from dataprep.text.utf8 import BASE, ONE, Bytes, Hashes, Ints, Longs, Utf8, decode, extend_hash, last_character
 

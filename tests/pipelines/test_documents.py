@@ -12,9 +12,10 @@ import pytest
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
 from dataprep import storage
-from dataprep.document import SCHEMA, document_id
+from dataprep.document import EXTRACTED, document_id
+from dataprep.html.extraction import REMOVED
 from dataprep.recipe import parse_recipe
-from pipelines.documents import REMOVED_SCHEMA, DocumentsStage
+from pipelines.documents import DocumentsStage
 from pipelines.run import Driver, Job, StageError
 from tests.dataprep.sources.warcs import member, page, record
 
@@ -133,7 +134,7 @@ def corpus(tmp_path):
     return folder
 
 
-LIMITS = {"extract": {"page_bytes": 300_000}}
+LIMITS = {"extract": {"page_bytes": 300_000, "page_tags": 20_000}}
 CONTACT = {"contact_url": "https://example.org/bot", "contact_mail": "bot@example.org"}
 
 
@@ -141,7 +142,7 @@ def test_hostile_broken_and_empty_input_is_quarantined_and_the_rest_is_kept(tmp_
     manifest = run(tmp_path / "out", files("all", corpus), **LIMITS)
     kept, removed, quarantined = accounted(tmp_path / "out", manifest)
     assert {(row["url"] or row["locator"], row["reason"]) for row in quarantined} == {
-        ("http://x/deep", "nested_too_deep"),
+        ("http://x/deep", "too_many_tags"),
         ("http://x/large", "too_large"),
         ("http://x/broken", "truncated_record"),
         (quarantined[-2]["locator"], "bad_json"),
@@ -155,7 +156,7 @@ def test_hostile_broken_and_empty_input_is_quarantined_and_the_rest_is_kept(tmp_
     assert {"# Käse\n", "row one", "line 49"} <= {row["text"] for row in kept}
     for verdict in ("kept", "removed"):
         part = pq.read_table(tmp_path / "out" / "documents" / verdict / "part-00000.parquet")
-        assert part.schema.names == (SCHEMA if verdict == "kept" else REMOVED_SCHEMA).names
+        assert part.schema.equals(EXTRACTED if verdict == "kept" else REMOVED)
 
 
 def test_pages_of_a_hundred_megabytes_are_quarantined_and_the_next_page_is_kept(tmp_path):

@@ -22,8 +22,9 @@ import numpy as np
 
 from dataprep.html.dom import BLOCKS, Dom, count_tags, room_for
 from dataprep.html.phrases import phrase_table
+from dataprep.html.rules import SUM, THRESHOLDS
 from dataprep.html.scan import scan, tables
-from dataprep.html.select import THRESHOLDS, select_article
+from dataprep.html.select import AUTO, select
 from dataprep.html.tags import ATTRIBUTES, TAGS
 from dataprep.text.utf8 import Bytes
 from tests.conftest import find_shared_data
@@ -72,8 +73,8 @@ def run_scan(page: Bytes, dom: Dom) -> None:
 
 
 def run_select(page: Bytes, dom: Dom) -> None:
-    sums = [np.empty(dom.counts[BLOCKS] + 1, np.int64) for _ in range(3)]
-    select_article(page, dom, tables().traits, phrase_table(), THRESHOLDS, *sums)
+    sums = np.empty(dom.counts[BLOCKS] + 1, SUM)
+    select(page, dom, tables().traits, phrase_table(), THRESHOLDS, sums, AUTO)
     check_selection(dom)
 
 

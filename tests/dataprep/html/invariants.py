@@ -3,8 +3,8 @@
 import numpy as np
 
 from dataprep.html.dom import BREAK, FORMULA, TEXT, Dom
+from dataprep.html.rules import REASONS
 from dataprep.html.scan import tables
-from dataprep.html.select import REASONS
 from dataprep.html.tags import BLOCK, TAG
 
 TRAITS = tables().traits

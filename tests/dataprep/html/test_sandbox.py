@@ -109,7 +109,7 @@ def test_sandboxes_work_in_threads():
     found = {}
 
     def work(name):
-        with borrowed(Sandbox(ExtractSettings())) as sandbox:
+        with borrowed(Sandbox(ExtractSettings(engine="resiliparse"))) as sandbox:
             found[name] = sandbox.extract([(f"<p>thread {name} says hello to you</p>".encode(), None)] * 20)
 
     threads = [threading.Thread(target=work, args=(name,)) for name in "ab"]

@@ -11,6 +11,7 @@ from contextlib import suppress
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from isal import isal_zlib
 
 from dataprep.sources.framing import Damage, Record, read_records
 from dataprep.sources.http import HttpError, parse_response
@@ -35,7 +36,7 @@ def urls(records):
 
 
 def payload(item):
-    if item.headers["warc-type"] in ("response", "revisit") and item.block.startswith(b"HTTP/"):
+    if item.headers["warc-type"] in ("response", "revisit") and item.block[:5] == b"HTTP/":
         return parse_response(item.block).payload(LIMIT)
     return item.block
 
@@ -192,6 +193,36 @@ def test_one_damaged_byte_costs_one_record(tmp_path_factory, data):
     assert set(urls(records)) <= expected
     for item in records:
         assert parse_response(item.block).body == page(int(item.headers["warc-target-uri"][-1]))
+
+
+def inflated(module, data, piece, limit):
+    """What a member decompresses to, read in pieces, and what is left of ``data``; None for damage or a cut."""
+    inflate = module.decompressobj(31)
+    found, at, waiting = [], 0, b""
+    try:
+        while not inflate.eof:
+            waiting, at = (waiting, at) if waiting else (data[at : at + piece], at + piece)
+            found.append(inflate.decompress(waiting, limit))
+            if not waiting and not found[-1] and not inflate.eof:
+                return None
+            waiting = inflate.unconsumed_tail
+    except module.error:
+        return None
+    return b"".join(found), inflate.unused_data + data[at:]
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.data())
+def test_isal_takes_and_refuses_what_zlib_does(data):
+    one = member(data.draw(st.sampled_from([page(1), b"", bytes(3000), bytes(range(256)) * 40])))
+    broken = bytearray(one + b"what follows it")
+    position = data.draw(st.integers(0, len(broken) - 1))
+    if position != 3:  # the flags, of which zlib refuses the reserved ones
+        broken[position] ^= data.draw(st.integers(0, 255))
+    if data.draw(st.booleans()):
+        del broken[data.draw(st.integers(0, len(one))) :]
+    piece, limit = data.draw(st.integers(1, 5000)), data.draw(st.integers(1, 5000))
+    assert inflated(isal_zlib, bytes(broken), piece, limit) == inflated(zlib, bytes(broken), piece, limit)
 
 
 def test_a_gzip_member_larger_than_every_buffer_is_read(tmp_path):
