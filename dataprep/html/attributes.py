@@ -11,7 +11,7 @@ _DISPLAY, _NONE, _VISIBILITY, _HIDDEN = (
 )
 
 
-@njit(nogil=True, cache=True, inline="always")
+@njit(nogil=True, cache=True)
 def is_space(byte: np.uint8) -> bool:
     """White space of HTML: blank, tab, line feed, form feed, carriage return."""
     return bool(byte == 32 or (9 <= byte <= 13 and byte != 11))

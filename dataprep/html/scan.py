@@ -313,7 +313,7 @@ def _opens(nodes: Records, now: Longs, stack: Records, tag: int, flags: int, at:
     if flags & T.LEAVES:
         leave_foreign(nodes, now, stack, at)
     close_implied(nodes, now, stack, tag, flags, at)
-    if flags & T.BLOCK:
+    if flags & T.BLOCK and not stack[now[TOP]]["skip"]:
         flush(now)
     return True
 

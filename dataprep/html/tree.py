@@ -67,7 +67,7 @@ def add_node(nodes: Records, traits: Records, now: Longs, stack: Records, tag: i
     return node
 
 
-@njit(nogil=True, cache=True, inline="always")
+@njit(nogil=True, cache=True)
 def push(now: Longs, stack: Records, node: int, tag: int, flags: int, skip: bool) -> int:
     """Open an element; returns the height of the stack."""
     outer = now[TOP]
@@ -140,7 +140,7 @@ def pop(nodes: Records, now: Longs, stack: Records, depth: int, at: int) -> None
     top = now[TOP]
     count = now[NODES]
     while top > depth:
-        if stack[top]["flags"] & T.BLOCK:
+        if stack[top]["flags"] & T.BLOCK and not stack[top]["skip"]:
             flush(now)
         node = stack[top]["node"]
         nodes[node]["end"] = count
@@ -150,7 +150,7 @@ def pop(nodes: Records, now: Longs, stack: Records, depth: int, at: int) -> None
     now[TOP] = top
 
 
-@njit(nogil=True, cache=True, inline="always")
+@njit(nogil=True, cache=True)
 def leave_head(nodes: Records, now: Longs, stack: Records, at: int) -> None:
     """End an open head, unless a template or the like is open in it."""
     depth = now[TOP]
@@ -160,7 +160,7 @@ def leave_head(nodes: Records, now: Longs, stack: Records, at: int) -> None:
         pop(nodes, now, stack, depth - 1, at)
 
 
-@njit(nogil=True, cache=True, inline="always")
+@njit(nogil=True, cache=True)
 def leave_foreign(nodes: Records, now: Longs, stack: Records, at: int) -> None:
     """End svg and math that hold the innermost open element."""
     while stack[now[TOP]]["foreign"]:
@@ -219,12 +219,12 @@ def close_implied(nodes: Records, now: Longs, stack: Records, tag: int, flags: i
         pop(nodes, now, stack, found - 1, at)
 
 
-@njit(nogil=True, cache=True, inline="always")
+@njit(nogil=True, cache=True)
 def _is_cell(tag: int) -> bool:
     return tag in (_TD, _TH)
 
 
-@njit(nogil=True, cache=True, inline="always")
+@njit(nogil=True, cache=True)
 def _is_row(tag: int) -> bool:
     """A row or a group of rows."""
     return tag in (_TR, _TBODY, _THEAD, _TFOOT)
@@ -254,5 +254,5 @@ def close_named(nodes: Records, now: Longs, stack: Records, tag: int, flags: int
                 break
         elif stack[d]["flags"] & stops and not (other == _TEMPLATE and tag == _HEAD):
             break
-    if tag == _P:
+    if tag == _P and not stack[now[TOP]]["skip"]:
         flush(now)

@@ -192,7 +192,8 @@ def real_pages(folder: Path) -> Iterator[bytes]:
         yield gzip.decompress(path.read_bytes())
     for name in ("trafilatura/html.tar.xz", "readability/test-pages.tar.xz"):
         with tarfile.open(folder / name) as tar:
-            yield from (tar.extractfile(member).read() for member in tar if "html" in member.name and member.isfile())
+            pages = (member for member in tar if member.isfile() and member.name.endswith((".html", ".htm")))
+            yield from (tar.extractfile(page).read() for page in pages if not page.name.endswith("expected.html"))
 
 
 def failure(page: bytes) -> str:
