@@ -150,10 +150,10 @@ def _add_text(
     nodes: Records, segments: Records, blocks: Records, now: Longs, stack: Records, kinds: Bytes,
 ) -> None:  # fmt: skip
     """The text from ``start`` to ``end`` belongs to the innermost open element."""
-    if stack[now[TOP]]["skip"]:
-        if stack[now[TOP]]["tag"] != _HEAD or _is_blank(b, start, end):
-            return
+    if stack[now[TOP]]["tag"] == _HEAD and not _is_blank(b, start, end):
         pop(nodes, now, stack, now[TOP] - 1, start)  # text ends a head
+    if stack[now[TOP]]["skip"]:
+        return
     seen, gaps, marks, spaced = measure(b, start, end, kinds, now[SPACED] if now[OPEN] else 1)
     node = stack[now[TOP]]["node"]
     if seen or now[OPEN] or nodes[node]["formats"] & T.PRE:
