@@ -20,6 +20,8 @@ TEST_PROCESSES ?= 2
 	@$(PIP) install --no-deps -r requirements.lock
 	@$(PIP) install -c requirements.lock torch==2.13.0
 	@$(PIP) install --no-deps --no-build-isolation -e .
+	@echo "compiling the extractor (a minute or two)"
+	@$(BIN)/python -c 'from dataprep.html.pages import compile_kernels; compile_kernels()'
 	@touch $@
 
 demo: .venv/ready

@@ -15,7 +15,7 @@ from numba.core.caching import InTreeCacheLocator, UserProvidedCacheLocator, Use
 __all__ = ["njit"]
 
 PACKAGE = Path(__file__).parent
-SHARED = ("text", "signals")  # rooms whose kernels others call
+SHARED = ("dedup", "signals", "text")  # rooms whose kernels others call
 
 
 @cache

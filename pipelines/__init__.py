@@ -16,6 +16,7 @@
 - `show`         what the user sees of a run that is there
 - `contamination`  which evaluation items a run's documents hold, for the eye
 - `show_why`     … of one document
+- `show_page`    … of one page's blocks
 - `show_decide`  … of other rules for it
 - `options`      Beam's options on our command line
 - `packages`     which packages of others the workers need

@@ -162,18 +162,41 @@ def stats(directory: DirectoryArgument) -> None:
 
 @app.command()
 def inspect(
-    directory: DirectoryArgument,
+    context: typer.Context,
+    directory: Annotated[str | None, typer.Argument(metavar="DIR", help="The directory of a run (its --out).")] = None,
     stage: Annotated[str, typer.Option(help="documents, clean or unique.")] = "clean",
     verdict: Annotated[str, typer.Option(help="kept, removed, quarantined or all.")] = "all",
     reason: Annotated[str | None, typer.Option(help="Only documents removed for this reason.")] = None,
     source: Annotated[str | None, typer.Option(help="Only documents of this source.")] = None,
     limit: Annotated[int, typer.Option(min=1, help="How many documents of each verdict.")] = 5,
+    page: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PAGE",
+            help="Instead: the blocks of this page, and why each was kept or dropped. "
+            "A URL, locator or id; without DIR an HTML file, or - for standard input.",
+        ),
+    ] = None,
+    overrides: Annotated[
+        list[str], typer.Option("--set", metavar="FIELD=VALUE", help="With --page: override a field of extract.")
+    ] = [],  # noqa: B006  (typer reads it, nothing writes it)
 ) -> None:
-    """Documents that were kept and removed, with their reasons and signals."""
-    from pipelines import show
+    """Documents that were kept and removed, with their reasons and signals; or the blocks of one page."""
+    from pipelines import show, show_page
 
     with user_errors():
-        show.inspect(console, directory, stage, verdict, reason, source, limit)
+        if page is not None:
+            for name in ("stage", "verdict", "reason", "source", "limit"):
+                if context.get_parameter_source(name) is not context.get_parameter_source("page"):
+                    continue
+                raise ValueError(f"--{name}: is not for --page, which shows one page")
+            show_page.page(console, directory, page, overrides)
+        elif directory is None:
+            raise ValueError("inspect needs the directory of a run, or --page FILE")
+        elif overrides:
+            raise ValueError(f"--set {overrides[0]}: is for --page")
+        else:
+            show.inspect(console, directory, stage, verdict, reason, source, limit)
 
 
 @app.command()

@@ -177,7 +177,6 @@ class CrawlShard:
             if row["final"]:
                 self._count(row, receipt)
         values = asdict(summary)
-        values |= {f"links_unread_{reason}": pages for reason, pages in values.pop("links_unread").items()}
         receipt.extra.update({key: value for key, value in values.items() if value is not None})
         return asdict(piece)
 

@@ -15,7 +15,6 @@ turns        one request at a time for each host and address
 gate         robots.txt of each origin, asked before every page
 shard        the fetching of one shard of one round
 links        the links of a page
-linkchild    the same in a child process with a deadline
 harvest      links of all committed pages of a shard
 frontier     select and merge: the URLs known and asked next
 rounds       plan, crawl, finish: one round after the other

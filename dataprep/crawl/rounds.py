@@ -206,9 +206,9 @@ def crawl_piece(
                 memory.hosts[host] = known._replace(ready=max(known.ready, ready))
         shard = ShardCrawl(crawl.settings, targets, piece.allowance, memory, segments, piece.crowded, resolve, progress)
         summary = asyncio.run(shard.run())
-    unread: Counter[str] = Counter()
-    links = link_batch(harvest(crawl.path, round_number, piece.shard, crawl.settings, unread), crawl.settings)
-    summary.links_unread = dict(sorted(unread.items()))
+    cut: list[str] = []
+    links = link_batch(harvest(crawl.path, round_number, piece.shard, crawl.settings, cut), crawl.settings)
+    summary.links_cut = len(cut)
     crawl.write(links, round_number, "links", piece.shard)
     return summary, segments.rows
 

@@ -76,7 +76,7 @@ class Summary:
     requests: int = 0  # robots.txt included, in this process
     smallest_gap_host: float | None = None
     smallest_gap_address: float | None = None
-    links_unread: dict[str, int] = field(default_factory=dict)  # pages, by reason
+    links_cut: int = 0  # pages with more tags than were read for links
 
 
 class ShardCrawl:

@@ -23,6 +23,7 @@ from ftfy.chardata import CONTROL_CHARS, LIGATURES, WIDTH_MAP
 
 from dataprep.compiled import njit
 from dataprep.edits.base import Spans, append
+from dataprep.text.normal import normalisation
 from dataprep.text.utf8 import Bytes, Longs, decode
 
 Form = Literal["NFC", "NFKC", "none"]
@@ -38,8 +39,6 @@ BEFORE_COMMON = "ØÙÂÃÎÐ√"
 LETTERS = ("lower_accented", "lower_common", "upper_common", "kaomoji")  # ftfy's names for them
 
 MARKS = 30  # non-starters in a row after which a piece is cut: no language has more (UAX #15, section 13)
-
-DECOMPOSABLE = 0x30000  # no character from here on has a decomposition or a combining class
 
 ZERO_WIDTH = "\u180e\u200b\u2060\ufeff"  # not the joiners U+200C and U+200D, which Persian, Hindi and emoji need
 BIDI = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
@@ -85,22 +84,9 @@ def character_tables(repair: tuple[str, ...], form: Form) -> tuple[Bytes, Bytes]
                 table[code] |= COMMON if category == "common" else LETTER if word else KNOWN
         table[[ord(c) for c in BEFORE_COMMON]] |= OPENS
     if form != "none":
-        _add_normalisation(table, combining, form)
+        changes, combining = normalisation(form)
+        table[changes != 0] |= CHANGES
     return table, combining
-
-
-def _add_normalisation(table: Bytes, combining: Bytes, form: Literal["NFC", "NFKC"]) -> None:
-    # what can join with a character before it: the second half of a canonical decomposition that is put together again
-    table[0x1161:0x1176] |= CHANGES
-    table[0x11A8:0x11C3] |= CHANGES
-    for code in range(0xA0, DECOMPOSABLE):
-        character = chr(code)
-        combining[code] = unicodedata.combining(character)
-        if not unicodedata.is_normalized(form, character):
-            table[code] |= CHANGES
-        parts = unicodedata.decomposition(character).split()
-        if len(parts) == 2 and not parts[0].startswith("<"):
-            table[int(parts[1], 16)] |= CHANGES
 
 
 @njit(nogil=True, cache=True)

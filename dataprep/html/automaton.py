@@ -23,33 +23,29 @@ SYMBOLS = 32
 
 def build(words: Iterable[tuple[tuple[int, ...], int]], symbols: int) -> tuple[NDArray[np.uint16], Hashes]:
     """The tables for (symbols of a word, its mask)."""
-    step: list[list[int]] = [[-1] * symbols]
+    children: list[dict[int, int]] = [{}]
     found = [0]
     for word, mask in words:
         state = 0
         for symbol in word:
-            if step[state][symbol] < 0:
-                step[state][symbol] = len(step)
-                step.append([-1] * symbols)
+            following = children[state].setdefault(symbol, len(children))
+            if following == len(children):
+                children.append({})
                 found.append(0)
-            state = step[state][symbol]
+            state = following
         found[state] |= mask
-    back = [0] * len(step)
-    waiting: deque[int] = deque()
-    for symbol, state in enumerate(step[0]):
-        step[0][symbol] = max(state, 0)
-        if state > 0:
-            waiting.append(state)
+    step = np.zeros((len(children), symbols), np.uint16)
+    back = [0] * len(children)  # the state of the longest ending that begins another word
+    waiting = deque([0])
     while waiting:
         state = waiting.popleft()
         found[state] |= found[back[state]]
-        for symbol, following in enumerate(step[state]):
-            if following < 0:
-                step[state][symbol] = step[back[state]][symbol]
-            else:
-                back[following] = step[back[state]][symbol]
-                waiting.append(following)
-    return np.array(step, np.uint16), np.array(found, np.uint64)
+        step[state] = step[back[state]]
+        for symbol, following in children[state].items():
+            back[following] = int(step[state, symbol])
+            step[state, symbol] = following
+            waiting.append(following)
+    return step, np.array(found, np.uint64)
 
 
 @njit(nogil=True, cache=True)
@@ -58,11 +54,13 @@ def match(
 ) -> np.uint64:
     """The mask of all words in ``b[start:end]``, a value of the attribute ``kind`` (BOUNDARY for class and id).
 
-    ``step[state, symbol]`` is the next state, ``found_at[state]`` the mask of all words that end there.
+    ``step[state, symbol]`` is the next state, ``found_at[state]`` the mask of all words that end there. Boundaries in
+    a row are one, so that ``article__body`` is ``article-body``.
     """
     state = step[0, kind]
     found = found_at[state]
     small = False
+    symbol = np.uint8(BOUNDARY)
     for i in range(start, end):
         byte = b[i]
         capital = np.uint8(65) <= byte <= np.uint8(90)
@@ -70,8 +68,10 @@ def match(
             state = step[state, BOUNDARY]
             found |= found_at[state]
         small = np.uint8(97) <= byte <= np.uint8(122)
-        state = step[state, symbols[byte]]
-        found |= found_at[state]
+        before, symbol = symbol, symbols[byte]
+        if symbol != BOUNDARY or before != BOUNDARY:
+            state = step[state, symbol]
+            found |= found_at[state]
     state = step[state, BOUNDARY]
     return found | found_at[state]
 
@@ -92,10 +92,17 @@ CATEGORIES: tuple[str, ...] = (
 CATEGORY = {name: np.uint64(1 << bit) for bit, name in enumerate(CATEGORIES)}
 
 
-def entries(name: str) -> dict[str, list[str]]:
-    """Group → its entries in all languages, of the list ``words/NAME.yaml``."""
+def entries(name: str, groups: Iterable[str]) -> dict[str, list[str]]:
+    """Group → its entries in all languages, of the list ``words/NAME.yaml``, which may have these groups."""
     text = files("dataprep.html").joinpath("words", f"{name}.yaml").read_text("utf-8")
+    return parse_entries(f"words/{name}.yaml", text, groups)
+
+
+def parse_entries(name: str, text: str, groups: Iterable[str]) -> dict[str, list[str]]:
     lists: dict[str, dict[str, list[str]]] = yaml.safe_load(text)
+    for group in lists:
+        if group not in groups:
+            raise ValueError(f"{name}: there is no {group!r}, only {', '.join(groups)}")
     return {group: [entry for language in lists[group].values() for entry in language] for group in lists}
 
 
@@ -105,18 +112,22 @@ def class_words() -> tuple[NDArray[np.uint16], Hashes, Bytes, Hashes]:
     tags = np.zeros(len(TAGS), np.uint64)
     words: list[tuple[tuple[int, ...], int]] = []
     table = _symbol_table()
-    for category, listed in entries("classes").items():
+    for category, listed in entries("classes", CATEGORIES).items():
         mask = CATEGORY[category]
         for entry in listed:
             if entry.startswith("tag="):
+                if entry[4:] not in TAG:
+                    raise ValueError(f"words/classes.yaml: {entry!r} of {category!r}: no such element in tags.py")
                 tags[TAG[entry[4:]]] |= mask
             else:
-                words.append((_symbols(entry, table), int(mask)))
+                words.append((symbols_of(entry), int(mask)))
     step, found = build(words, SYMBOLS)
     return step, found, table, tags
 
 
-def _symbols(entry: str, table: Bytes) -> tuple[int, ...]:
+def symbols_of(entry: str) -> tuple[int, ...]:
+    """What `match` must meet to find an entry of ``words/classes.yaml`` that is no tag."""
+    table = _symbol_table()
     prefix: list[int] = []
     suffix: list[int] = []
     for name, kind in (("role=", ROLE), ("item=", ITEM)):

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from dataprep.compiled import njit
 from dataprep.html.dom import TEXT, Dom, Records
 from dataprep.html.entities import refer
-from dataprep.html.tags import add_to_hash, place_of, start_hash
+from dataprep.html.tags import add_to_hash, name_hash, place_of, start_hash
 from dataprep.text.utf8 import Bytes, encode
 
 
@@ -69,17 +69,30 @@ def text_of_blocks(b: Bytes, dom: Dom, first: int, last: int, inner: int, outer:
     """Write the text of blocks, as far as it is between two bytes of the page, to ``out``; its length."""
     segments, blocks = dom.segments, dom.blocks
     size = 0
-    for block in range(first, last):
-        size = _space(out, size)
-        for segment in range(blocks[block]["first"], blocks[block + 1]["first"]):
-            start, end = wide(segments[segment]["start"]), wide(segments[segment]["end"])
-            if start < inner or end > outer:
-                continue
-            text = segments[segment]["kind"] == TEXT
-            size = append(b, start, end, ELEMENT, out, size) if text else _space(out, size)
-        if size + SPARE > len(out):
+    block = first
+    stop = wide(blocks[last]["first"])
+    for segment in range(_first_from(segments, wide(blocks[first]["first"]), stop, inner), stop):
+        start, end = wide(segments[segment]["start"]), wide(segments[segment]["end"])
+        if start >= outer or size + SPARE > len(out):
             break
+        while blocks[block + 1]["first"] <= segment:
+            block += 1
+            size = _space(out, size)
+        text = segments[segment]["kind"] == TEXT
+        size = append(b, start, end, ELEMENT, out, size) if text else _space(out, size)
     return _trimmed(out, size)
+
+
+@njit(nogil=True, cache=True)
+def _first_from(segments: Records, low: int, high: int, at: int) -> int:
+    """The first segment that begins at a byte or after it."""
+    while low < high:
+        middle = (low + high) // 2
+        if segments[middle]["start"] < at:
+            low = middle + 1
+        else:
+            high = middle
+    return low
 
 
 @njit(nogil=True, cache=True)
@@ -185,6 +198,18 @@ def _hex(b: Bytes, i: int, end: int) -> int:
             return -1
         code = code * 16 + digit
     return code
+
+
+def word_table(meanings: dict[str, tuple[int, int]]) -> Records:
+    """A table of words for `word_at`, each with its kind and rank."""
+    # hashes fold ASCII letters only, so other alphabets' words are there in small letters and with a capital
+    spelled = {form: meaning for word, meaning in meanings.items() for form in (word, word.capitalize(), word.upper())}
+    table = np.zeros(1 << (4 * len(spelled)).bit_length(), WORD)
+    for word, (kind, rank) in spelled.items():
+        hashed = name_hash("".join(c.lower() if c.isascii() else c for c in word))
+        place = place_of(table, np.uint64(hashed))
+        table[place]["hash"], table[place]["kind"], table[place]["rank"] = hashed, kind, rank
+    return table
 
 
 @njit(nogil=True, cache=True)

@@ -24,7 +24,6 @@ from dataprep.html.claims import (
     SITE,
     TITLE,
     VALUE,
-    WORD,
     Claims,
     Counts,
     claim,
@@ -32,11 +31,12 @@ from dataprep.html.claims import (
     integers,
     wide,
     word_at,
+    word_table,
 )  # fmt: skip
 from dataprep.html.dom import NODES, Dom, Records
 from dataprep.html.jsonld import ARTICLE, GROUP, KEYS, PAGE, read_json
 from dataprep.html.names import AFTER, BY, NOBODY
-from dataprep.html.tags import TAG, name_hash, place_of
+from dataprep.html.tags import TAG
 from dataprep.text.utf8 import Bytes, Longs
 
 # how much a source is believed, by field; what is in the same place in words/metadata.yaml follows META
@@ -102,25 +102,14 @@ def words() -> Words:
     ranks[ARTICLE] = JSON_ARTICLE
     ranks[ARTICLE, LANGUAGE] = JSON_PAGE
     return Words(
-        _table({name: (code, 0) for name, code in _ATTRIBUTES.items()}),
-        _table(names),
-        _table({name: (code, 0) for name, code in KEYS.items()}),
-        _table(types),
-        _table(months),
-        _table(phrases),
+        word_table({name: (code, 0) for name, code in _ATTRIBUTES.items()}),
+        word_table(names),
+        word_table({name: (code, 0) for name, code in KEYS.items()}),
+        word_table(types),
+        word_table(months),
+        word_table(phrases),
         ranks,
     )
-
-
-def _table(meanings: dict[str, tuple[int, int]]) -> Records:
-    # hashes fold ASCII letters only, so other alphabets' words are there in small letters and with a capital
-    spelled = {form: meaning for word, meaning in meanings.items() for form in (word, word.capitalize(), word.upper())}
-    table = np.zeros(1 << (4 * len(spelled)).bit_length(), WORD)
-    for word, (kind, rank) in spelled.items():
-        hashed = name_hash("".join(c.lower() if c.isascii() else c for c in word))
-        place = place_of(table, np.uint64(hashed))
-        table[place]["hash"], table[place]["kind"], table[place]["rank"] = hashed, kind, rank
-    return table
 
 
 @njit(nogil=True, cache=True)

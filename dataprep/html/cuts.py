@@ -38,6 +38,13 @@ _HTML, _BODY, _MAIN, _A = TAG["html"], TAG["body"], TAG["main"], TAG["a"]
 
 
 @njit(nogil=True, cache=True)
+def _good(blocks: Records, k: int, limits: Thresholds) -> int:
+    """The good text of block ``k``."""
+    size, linked = blocks[k]["chars"], blocks[k]["links"]
+    return size - linked if size >= limits.good_chars and linked <= limits.good_links * size else 0
+
+
+@njit(nogil=True, cache=True)
 def running_sums(blocks: Records, counts: Longs, limits: Thresholds, sums: Sums) -> None:
     """Fill ``sums`` (one more than blocks) over the blocks that are still there."""
     sums[0]["mass"] = sums[0]["links"] = sums[0]["chars"] = 0
@@ -45,8 +52,7 @@ def running_sums(blocks: Records, counts: Longs, limits: Thresholds, sums: Sums)
         good = linked = size = 0
         if blocks[k]["verdict"] == 0:
             size, linked = blocks[k]["chars"], blocks[k]["links"]
-            if size >= limits.good_chars and linked <= limits.good_links * size:
-                good = size - linked
+            good = _good(blocks, k, limits)
         sums[k + 1]["mass"] = sums[k]["mass"] + good
         sums[k + 1]["links"] = sums[k]["links"] + linked
         sums[k + 1]["chars"] = sums[k]["chars"] + size
@@ -106,8 +112,10 @@ def _lowest(bits: np.uint64) -> int:
 
 
 @njit(nogil=True, cache=True)
-def _limit(bits: np.uint64, limits: Thresholds) -> float:
+def _limit(bits: np.uint64, limits: Thresholds, way: int) -> float:
     """The largest share of the page's mass that an element of these categories may hold and still be cut off."""
+    if way == GENTLE:
+        return limits.gentle_structure if bits & _GENTLE else limits.gentle_tools
     content = bits & CONTENT
     limit = -1.0
     if bits & STRUCTURE:
@@ -122,33 +130,34 @@ def _limit(bits: np.uint64, limits: Thresholds) -> float:
 
 
 @njit(nogil=True, cache=True)
-def _why_cut(nodes: Records, blocks: Records, sums: Sums, limits: Thresholds, total: int, way: int, n: int) -> int:
-    """The reason for which node ``n`` is cut off, or 0."""
+def why_cut(
+    nodes: Records, blocks: Records, sums: Sums, limits: Thresholds, total: int, way: int, n: int
+) -> tuple[int, float]:
+    """The reason for which node ``n`` is cut off, or 0; and the largest share of the mass at which it would be."""
     if nodes[n]["hidden"]:
-        return int(INVISIBLE)
+        return int(INVISIBLE), 1.0
     bits = nodes[n]["categories"]
     if bits & _FRIEND:
         bits &= ~_BEFRIENDED
     tag = nodes[n]["tag"]
     # a link is told by its block: one inside a sentence belongs to it, whatever it is named
     if not bits & NEGATIVE or bits & _ENTRY or tag in (_HTML, _BODY, _MAIN, _A):
-        return 0
-    mass = mass_of(nodes, blocks, sums, n)
+        return 0, 0.0
     if way == GENTLE:
-        if (bits & _GENTLE and mass <= limits.gentle_structure * total) or (
-            bits & _GENTLE_TOOLS and mass <= limits.gentle_tools * total
-        ):
-            return 1 + _lowest(bits & (_GENTLE | _GENTLE_TOOLS))
-        return 0
+        bits &= _GENTLE | _GENTLE_TOOLS
+        if not bits:
+            return 0, 0.0
     if way == PAGE and bits & _COMMENT:
-        return 0
-    if mass > _limit(bits, limits) * total:
-        return 0
+        return 0, 0.0
+    mass = mass_of(nodes, blocks, sums, n)
+    limit = _limit(bits, limits, way)
+    if mass > limit * total:
+        return 0, 0.0
     if bits & NEGATIVE == _RELATED and mass > 0:
         first, last = blocks_inside(nodes, blocks, n)
         if sums[last]["links"] == sums[first]["links"]:
-            return 0  # a "teaser" without links is the text's own lead
-    return 1 + _lowest(bits & NEGATIVE)
+            return 0, 0.0  # a "teaser" without links is the text's own lead
+    return 1 + _lowest(bits & NEGATIVE), limit
 
 
 @njit(nogil=True, cache=True)
@@ -165,10 +174,13 @@ def cut(
     """Cut off subtrees by what they say they are, from the top down; of ``sums``, fill what is left."""
     running_sums(blocks, counts, limits, sums)
     total = sums[counts[BLOCKS]]["mass"]
+    for k in range(counts[BLOCKS]):
+        if blocks[k]["verdict"] == ON_SITE:  # what the site repeats must not let something else hold more of the page
+            total += _good(blocks, k, limits)
     dropped = False
     n = 1
     while n < counts[NODES]:
-        reason = _why_cut(nodes, blocks, sums, limits, total, way, n)
+        reason, _ = why_cut(nodes, blocks, sums, limits, total, way, n)
         if not reason:
             n += 1
             continue

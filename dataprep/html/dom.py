@@ -59,6 +59,7 @@ BLOCK = np.dtype(
         ("links", np.int32),  # characters inside links
         ("marks", np.int32),  # punctuation marks
         ("hash", np.uint64),  # of its text
+        ("written", np.int64),  # where its text ends in the output, if it is kept
     ],
     align=True,
 )
@@ -84,6 +85,15 @@ def count_tags(b: Bytes) -> int:
     for byte in b:
         total += byte == 60
     return total
+
+
+@njit(nogil=True, cache=True)
+def tags_of(values: Bytes, offsets: Longs) -> Longs:
+    """The same for every page of a batch."""
+    tags = np.empty(len(offsets) - 1, np.int64)
+    for d in range(len(tags)):
+        tags[d] = count_tags(values[offsets[d] : offsets[d + 1]])
+    return tags
 
 
 def room_for(tags: int) -> Dom:

@@ -1,8 +1,8 @@
 """HTML's character references: ``&amp;``, ``&eacute``, ``&#8212;``, ``&#x2014;``.
 
-What each stands for is what ``html.unescape`` says, which follows the HTML Standard (13.2.5.72 to 13.2.5.80) but for one
-thing: a number that stands for a control character or a noncharacter gives nothing instead of that character. So does
-this module.
+What each stands for is what ``html.unescape`` says, which follows the HTML Standard (13.2.5.72 to 13.2.5.80) but for
+one thing: a number that stands for a control character or a noncharacter gives nothing instead of that character. So
+does this module.
 
 A name is letters and digits, and all but 106 old ones need their semicolon. So the longest name at a place is either
 the whole run of letters and digits with its semicolon or the longest old name the run begins with: one look-up, or at

@@ -14,7 +14,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from dataprep.document import EXTRACTED, PAGE_SIGNALS, document_ids, metadata_column, source_column
-from dataprep.html.pages import PAGES, extract_pages, page_batch, plain_pages
+from dataprep.html.memory import SiteMemory
+from dataprep.html.pages import PAGES, extract_pages, page_batch, plain_pages, sample_pages
+from dataprep.html.samples import Samples
 from dataprep.html.settings import ExtractSettings
 from dataprep.parts import Quarantined
 from dataprep.sources.items import Item, Page, Removed, Text
@@ -48,16 +50,31 @@ class Outcome:
     quarantined: list[Quarantined]
 
 
-def extract(items: Iterable[Item], source: str, settings: ExtractSettings) -> Iterator[Outcome]:
+def extract(
+    items: Iterable[Item], source: str, settings: ExtractSettings, memory: SiteMemory | None = None
+) -> Iterator[Outcome]:
     """Each item ends in one place of one outcome. Texts of nothing but white space are removed as ``empty_text``."""
     waiting = _Waiting()
     for item in items:
         waiting.add(item)
         if waiting.items >= WAITING_ITEMS or waiting.bytes >= WAITING_BYTES:
-            yield waiting.outcome(source, settings)
+            yield waiting.outcome(source, settings, memory)
             waiting = _Waiting()
     if waiting.items:
-        yield waiting.outcome(source, settings)
+        yield waiting.outcome(source, settings, memory)
+
+
+def sample_items(items: Iterable[Item], settings: ExtractSettings) -> pa.RecordBatch:
+    """The samples (`samples.SAMPLES`) of the hosts whose pages are among ``items``."""
+    samples, waiting = Samples(), _Pages()
+    for item in items:
+        if isinstance(item, Page) and item.media == "html" and item.url:
+            waiting.add(item)
+            if len(waiting.urls) >= WAITING_ITEMS or len(waiting.payloads) >= WAITING_BYTES:
+                sample_pages(waiting.batch(), settings, samples)
+                waiting = _Pages()
+    sample_pages(waiting.batch(), settings, samples)
+    return samples.rows()
 
 
 class _Pages:
@@ -121,8 +138,8 @@ class _Waiting:
         self.metadata.append(item.metadata)
         self.rejected.append(item.reason if isinstance(item, Removed) else None)
 
-    def outcome(self, source: str, settings: ExtractSettings) -> Outcome:
-        found = self._found(settings)
+    def outcome(self, source: str, settings: ExtractSettings, memory: SiteMemory | None) -> Outcome:
+        found = self._found(settings, memory)
         text, failed = found.column("text"), found.column("reason").is_valid()
         rejected = pa.array(self.rejected, pa.string())
         blank = pc.or_(pc.equal(pc.binary_length(text), 0), pc.utf8_is_space(text))
@@ -149,10 +166,10 @@ class _Waiting:
             self._quarantined(found, source),
         )
 
-    def _found(self, settings: ExtractSettings) -> pa.RecordBatch:
+    def _found(self, settings: ExtractSettings, memory: SiteMemory | None) -> pa.RecordBatch:
         """Text, notes and signals of each row."""
         parts = [
-            extract_pages(self.pages[HTML].batch(), settings),
+            extract_pages(self.pages[HTML].batch(), settings, memory),
             plain_pages(self.pages[PLAIN].batch()),
             page_batch(len(self.texts), {"text": self.texts}),
         ]

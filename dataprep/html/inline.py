@@ -1,9 +1,6 @@
-"""What is inside a line: formats and links of Markdown, quotes, scripts above and below the line, formulas.
+"""What is inside a line: formats and links of Markdown, quotation marks, readings.
 
 Decisions:
-- A script of digits and signs becomes Unicode's (``x²``, ``H₂O``); other scripts ``x^n``, ``x^(n+1)``, ``x_max``. Ordinals
-  (``1st``, ``XXe``) stay on the line; a footnote's number is bracketed (``word[1]``); a word, a sentence or anything
-  that follows a blank is no script.
 - ``q`` gets quotation marks, ruby its reading in brackets, as HTML says for those who cannot show it.
 - Between two links without a blank between them comes one: they are labels in a row.
 - Markdown marks a format only where a character needs it, so marks never touch a blank. Links to a place on the same
@@ -18,7 +15,7 @@ from dataprep.compiled import njit
 from dataprep.html.attributes import is_space, next_attribute
 from dataprep.html.dom import Records
 from dataprep.html.entities import NOTHING, refer
-from dataprep.html.layout import DONE
+from dataprep.html.layout import DONE, KINDS, SPAN
 from dataprep.html.lines import (
     BLANK,
     CODE_AT,
@@ -35,7 +32,7 @@ from dataprep.html.lines import (
     OPEN,
     ORDER,
     PRE,
-    ROW,
+    PRE_END,
     SCRIPTS,
     fill,
     insert,
@@ -44,20 +41,13 @@ from dataprep.html.lines import (
     paragraph,
     start_block,
 )  # fmt: skip
+from dataprep.html.scripts import end_script, is_word
 from dataprep.html.tags import CODE, DELETED, EM, HEADING, STRONG, TAG, name_hash
 from dataprep.text.utf8 import Bytes, Longs, encode
 
 _LINKED = 1 << 15
 _Q, _RT, _SUB, _SUP, _SCRIPT = (TAG[name] for name in ["q", "rt", "sub", "sup", "script"])
-_HREF, _TYPE, _DISPLAY = (np.uint64(name_hash(name)) for name in ["href", "type", "display"])
-_SHORT = 24  # bytes of a script
-_ORDINALS = ["st", "nd", "rd", "th", "e", "er", "re", "me", "nde", "mes", "lle", "eme", "os", "as"]
-_GLUED = np.array([[*name.encode().ljust(4)] for name in _ORDINALS], np.uint8)
-
-
-@njit(nogil=True, cache=True, inline="always")
-def _is_word(byte: np.uint8) -> bool:
-    return bool(48 <= byte <= 57 or 97 <= byte | np.uint8(32) <= 122)
+_HREF = np.uint64(name_hash("href"))
 
 
 @njit(nogil=True, cache=True)
@@ -75,14 +65,15 @@ def ready(
     at: int,
 ) -> int:
     """All that comes before the first visible character, ``first``, of segment ``s`` of block ``k``."""
-    node = segments[s]["node"]
-    mark = layout[node]["mark"]
-    link = nodes[node]["link"]
+    node = int(segments[s]["node"])
+    mark = int(layout[node]["mark"])
+    link = int(nodes[node]["link"])
     if now[FRESH]:
         at = start_block(b, nodes, segments, blocks, layout, out, now, k, at)
     elif now[GAP] == NONE and link >= 0 and now[LAST_LINK] >= 0 and link != now[LAST_LINK]:
-        now[GAP] = BLANK if _is_word(first) and _is_word(out[at - 1]) else NONE
+        now[GAP] = BLANK if is_word(first) and is_word(out[at - 1]) else NONE
     now[LAST_LINK] = link
+    begun = at
     while now[MARK] >= 0 and not now[MARK] <= node < nodes[now[MARK]]["end"]:
         at = _end_mark(b, nodes, layout, out, now, at)
     if now[MARKDOWN]:
@@ -100,6 +91,8 @@ def ready(
     if now[MARKDOWN]:
         mask, link = _wanted(b, nodes, layout, now, node)
         at = _start_formats(out, now, mask, link, at)
+    if at != begun:
+        now[PRE_END] = at
     return at
 
 
@@ -109,11 +102,12 @@ def end_all(b: Bytes, nodes: Records, layout: Records, out: Bytes, now: Longs, a
     while now[MARK] >= 0:
         at = _end_mark(b, nodes, layout, out, now, at)
     now[LAST_LINK] = -1
-    return _end_formats(b, nodes, layout, out, now, 0, -1, at)
+    nothing: Any = np.int64(0)
+    return _end_formats(b, nodes, layout, out, now, nothing, now[LINK], at)
 
 
 @njit(nogil=True, cache=True)
-def _wanted(b: Bytes, nodes: Records, layout: Records, now: Longs, node: int) -> tuple[int, int]:
+def _wanted(b: Bytes, nodes: Records, layout: Records, now: Longs, node: int) -> tuple[Any, Any]:
     """The formats and the link that the text of a node should have."""
     if now[SCRIPTS]:
         return now[MASK], now[LINK]
@@ -123,7 +117,7 @@ def _wanted(b: Bytes, nodes: Records, layout: Records, now: Longs, node: int) ->
     mask = formats & (STRONG | EM | DELETED | CODE)
     if formats & HEADING:
         mask &= ~STRONG
-    link = nodes[node]["link"]
+    link = int(nodes[node]["link"])
     if link >= 0 and link != now[LINK]:
         if layout[link]["state"] & DONE or nodes[link]["last"] - nodes[link]["first"] != 1:
             link = -1
@@ -268,7 +262,7 @@ def _start_marks(b: Bytes, nodes: Records, layout: Records, out: Bytes, now: Lon
     while now[MARK] != mark:
         following = mark
         while True:
-            outer = layout[nodes[following]["parent"]]["mark"]
+            outer = int(layout[nodes[following]["parent"]]["mark"])
             if outer == now[MARK]:
                 break
             following = outer
@@ -281,7 +275,7 @@ def _start_marks(b: Bytes, nodes: Records, layout: Records, out: Bytes, now: Lon
         elif tag == _RT:
             out[at] = 40
             at += 1
-        else:
+        elif tag in (_SUB, _SUP):
             now[SCRIPTS] += 1
         layout[following]["pieces"] = at
         now[MARK] = following
@@ -294,6 +288,8 @@ def _end_mark(b: Bytes, nodes: Records, layout: Records, out: Bytes, now: Longs,
     tag = nodes[mark]["tag"]
     if now[MARKDOWN]:
         mask, link = _wanted(b, nodes, layout, now, mark)
+        if KINDS[tag] == SPAN:
+            mask &= ~CODE  # code beside code is code of its own
         at = _end_formats(b, nodes, layout, out, now, mask & now[MASK], link, at)
     now[MARK] = layout[nodes[mark]["parent"]]["mark"]
     if tag == _Q:
@@ -301,185 +297,10 @@ def _end_mark(b: Bytes, nodes: Records, layout: Records, out: Bytes, now: Longs,
     if tag == _RT:
         out[at] = 41
         return at + 1
+    if KINDS[tag] == SPAN:
+        return at
     now[SCRIPTS] -= 1
-    return _end_script(b, nodes, out, mark, tag == _SUP, layout[mark]["pieces"], at)
-
-
-@njit(nogil=True, cache=True)
-def _end_script(b: Bytes, nodes: Records, out: Bytes, mark: int, above: bool, start: int, at: int) -> int:
-    """Write ``out[start:at]`` as a script, as this module says."""
-    size = at - start
-    if size == 0 or size > _SHORT:
-        return at
-    digits = letters = signs = others = 0
-    for i in range(start, at):
-        byte = out[i]
-        if 48 <= byte <= 57:
-            digits += 1
-        elif 97 <= byte | np.uint8(32) <= 122:
-            letters += 1
-        elif byte == 43 or byte == 45 or byte == 61 or byte == 40 or byte == 41:
-            signs += 1
-        elif byte == 0xE2 and i + 2 < at and out[i + 1] == 0x88 and out[i + 2] == 0x92:
-            signs += 3
-        elif byte == 10 or byte == 91 or byte == 36:  # lines, brackets, formulas stay as they are
-            return at
-        else:
-            others += 1
-    if above and _is_footnote(b, nodes, mark):
-        if digits + letters == size and size <= 3:
-            at = _open(out, start, at, 91)
-            out[at] = 93
-            at += 1
-        return at
-    if digits + signs == size and (digits or size == 1 or size == 3):
-        return _to_unicode(out, start, at, above)
-    before = out[start - 1] if start > 0 else np.uint8(32)
-    if is_space(before):
-        return at
-    if letters == size and above:
-        if size == 1 and (out[start] == 111 or out[start] == 97):  # º ª
-            return start + encode(0xBA if out[start] == 111 else 0xAA, out, start)
-        if size == 2 and out[start] == 84 and out[start + 1] == 77:
-            return start + encode(0x2122, out, start)
-        for name in _GLUED:
-            same = 0
-            while same < size and same < 4 and out[start + same] == name[same]:
-                same += 1
-            if same == size and (same == 4 or name[same] == 32):
-                return at
-        if size > 2:
-            return _open(out, start, at, 32)
-    lead = out[start]
-    if others == size and size > 1 and lead != 0xCE and lead != 0xCF:  # † ® ère, but not Greek letters
-        return at
-    if others and not (_is_word(lead) or lead >= 0x80 or lead == 43 or lead == 45):
-        return at
-    single = size == 1 or (size == 2 and lead >= 0xC2)
-    if single or (not above and digits + letters == size):
-        return _open(out, start, at, 94 if above else 95)
-    at = _open(out, start, _open(out, start, at, 40), 94 if above else 95)
-    out[at] = 41
-    return at + 1
-
-
-@njit(nogil=True, cache=True)
-def _open(out: Bytes, start: int, at: int, byte: int) -> int:
-    """Put a byte before ``out[start:at]``."""
-    for i in range(at, start, -1):
-        out[i] = out[i - 1]
-    out[start] = byte
-    return at + 1
-
-
-@njit(nogil=True, cache=True)
-def _to_unicode(out: Bytes, start: int, at: int, above: bool) -> int:
-    """Digits and signs as Unicode's superscripts or subscripts."""
-    held = out[start:at].copy()
-    at = start
-    i = 0
-    while i < len(held):
-        byte = np.int64(held[i])
-        i += 1
-        if byte == 0xE2 or byte == 45:
-            code = 0x207B
-            i += 2 if byte == 0xE2 else 0
-        elif byte == 43:
-            code = 0x207A
-        elif byte == 61:
-            code = 0x207C
-        elif byte == 40 or byte == 41:
-            code = 0x207D + byte - 40
-        elif above and byte == 49:
-            code = 0xB9
-        elif above and (byte == 50 or byte == 51):
-            code = 0xB0 + byte - 48
-        else:
-            code = 0x2070 + byte - 48
-        if not above:
-            code += 0x10
-        at += encode(code, out, at)
-    return at
-
-
-@njit(nogil=True, cache=True)
-def _is_footnote(b: Bytes, nodes: Records, mark: int) -> bool:
-    """Whether a superscript is a link, and not part of the text of one."""
-    for node in range(mark + 1, min(nodes[mark]["end"], mark + 4)):
-        if nodes[node]["link"] == node:
-            return True
-    link = nodes[mark]["link"]
-    if link < 0 or nodes[mark]["attributes"] - nodes[link]["inner"] != 4:
-        return False
-    i = nodes[mark]["outer"] + 6  # after </sup>
-    return i + 1 < len(b) and b[i] == 60 and b[i + 1] == 47
-
-
-@njit(nogil=True, cache=True)
-def formula(b: Bytes, nodes: Records, segments: Records, out: Bytes, now: Longs, s: int, at: int) -> int:
-    """TeX between dollar signs, two of them for one that stands alone; what has its own delimiters keeps them."""
-    i, end = segments[s]["start"], segments[s]["end"]
-    dollars = 2 if _stands_alone(b, nodes, segments[s]["node"]) else 1
-    start = at = fill(out, at, dollars, 36)
-    blank = False
-    while i < end:
-        code: Any = np.int64(b[i])
-        second = NOTHING
-        byte = code
-        if byte == 38:
-            i, code, second = refer(b, i, end, False)
-        else:
-            i += 1
-        if code == 32 or 9 <= code <= 13 or (byte == 38 and code == 0xA0):
-            blank = at > start
-            continue
-        if code < 32 or code == 127:
-            continue
-        if blank:
-            out[at] = 32
-            at += 1
-            blank = False
-        if code == 124 and now[ROW] >= 0 and now[MARKDOWN]:
-            out[at] = 92
-            at += 1
-        if byte == 38:
-            at += encode(code, out, at)
-            if second != NOTHING:
-                at += encode(second, out, at)
-        else:
-            out[at] = b[i - 1]
-            at += 1
-    if at - start > 15 and out[start] == 123 and out[start + 1] == 92 and out[at - 1] == 125:
-        name = 2  # {\displaystyle …} or {\textstyle …}
-        while start + name < at and 97 <= out[start + name] <= 122:
-            name += 1
-        if out[start + name - 5] == 115 and out[start + name - 1] == 101 and out[start + name] == 32:
-            size = at - 1 - (start + name + 1)
-            for j in range(size):
-                out[start + j] = out[start + name + 1 + j]
-            at = start + size
-            while at > start and out[at - 1] == 32:
-                at -= 1
-    own = out[start] == 36 or (out[start] == 92 and (out[start + 1] == 40 or out[start + 1] == 91))
-    if own and at - start > 2:
-        for j in range(start, at):
-            out[j - dollars] = out[j]
-        return at - dollars
-    return fill(out, at, dollars, 36)
-
-
-@njit(nogil=True, cache=True)
-def _stands_alone(b: Bytes, nodes: Records, node: int) -> bool:
-    """Whether a formula's element says that it has a line of its own: ``mode=display`` or ``display="block"``."""
-    i = int(nodes[node]["attributes"])
-    hashed = np.uint64(1)
-    while hashed != np.uint64(0):
-        i, hashed, start, end = next_attribute(b, i)
-        if hashed == _DISPLAY:
-            return end - start == 5 and b[start] == 98
-        if hashed == _TYPE and end > start:
-            return b[end - 1] == 121
-    return False
+    return end_script(b, nodes, out, mark, tag == _SUP, int(layout[mark]["pieces"]), at)
 
 
 @njit(nogil=True, cache=True)
@@ -492,9 +313,9 @@ def is_markup(out: Bytes, at: int, byte: int, following: int, inside: int) -> bo
     if byte == 42:  # *
         return not (is_space(before) and blank_after)
     if byte == 95:  # _
-        return not (is_space(before) and blank_after) and not (_is_word(before) and _is_word(np.uint8(following)))
+        return not (is_space(before) and blank_after) and not (is_word(before) and is_word(np.uint8(following)))
     if byte == 92:  # \
-        return 33 <= following <= 126 and not _is_word(np.uint8(following))
+        return 33 <= following <= 126 and not is_word(np.uint8(following))
     if byte == 60:  # <
         return 97 <= following | 32 <= 122 or following == 47 or following == 33 or following == 63
     if byte == 91:  # [

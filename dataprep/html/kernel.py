@@ -7,16 +7,22 @@ of elements bound what a page can cost, and the fuzz tests run it with bounds ch
 from dataclasses import dataclass
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from dataprep.compiled import njit
-from dataprep.html.dom import BLOCKS, Dom, count_tags, room_for
+from dataprep.html.choose import Found, room
+from dataprep.html.collect import Words, words
+from dataprep.html.dom import BLOCKS, Dom, room_for, tags_of
+from dataprep.html.memory import Repeated
+from dataprep.html.metadata import columns, metadata
 from dataprep.html.phrases import Phrases, phrase_table
 from dataprep.html.render import render
 from dataprep.html.rules import SUM, THRESHOLDS, Sums, Thresholds
 from dataprep.html.scan import Tables, scan, tables
 from dataprep.html.select import select
-from dataprep.text.utf8 import Bytes, Longs, Utf8, frozen
+from dataprep.html.sites import LIMITS, Limits, hash_blocks, mark_repeated
+from dataprep.text.utf8 import Bytes, Hashes, Longs, Utf8, frozen
 
 MEASURES = np.dtype(
     [
@@ -38,12 +44,19 @@ class Extracted:
     text: Utf8
     measures: NDArray[np.void]  # MEASURES
     tags: Longs
+    fields: dict[str, pa.Array]  # `metadata.COLUMNS`
 
 
-def extract(pages: Utf8, profile: int, markdown: bool, most_bytes: int, most_tags: int) -> Extracted:
-    """The text of each page. ``profile`` is one of `rules` or AUTO; larger pages are passed over."""
+def extract(
+    pages: Utf8, urls: pa.Array, repeated: Repeated, profile: int, markdown: bool, most_bytes: int, most_tags: int
+) -> Extracted:
+    """The text of each page, and what it says about itself; it was at the URL in ``urls`` (empty if not known).
+
+    ``repeated`` is what the sites repeat; ``profile`` is one of `rules` or AUTO; pages with more bytes or tags than the
+    most are passed over.
+    """
     count = pages.documents
-    tags = _tags(pages.values, pages.offsets)
+    tags = tags_of(pages.values, pages.offsets)
     chosen = (np.diff(pages.offsets) <= most_bytes) & (tags <= most_tags)
     dom = room_for(int(tags[chosen].max(initial=0)))
     measures = np.zeros(count, MEASURES)
@@ -51,23 +64,17 @@ def extract(pages: Utf8, profile: int, markdown: bool, most_bytes: int, most_tag
     offsets = np.zeros(count + 1, np.int64)
     out = np.empty(int(pages.offsets[-1] - pages.offsets[0]) // 4 + 4096, np.uint8)
     sums = np.empty(len(dom.blocks), SUM)
+    addresses, found = Utf8.of(urls), room(count)
     page = at = 0
     while True:
         page, at, needed = _pages(
             pages.values, pages.offsets, chosen, page, at, dom, tables(), phrase_table(), THRESHOLDS, sums, profile,
-            markdown, measures, out, offsets,
+            markdown, addresses.values, addresses.offsets, words(), found, repeated.hashes,
+            repeated.starts, repeated.ends, LIMITS, measures, out, offsets,
         )  # fmt: skip
         if page == count:
-            return Extracted(Utf8(frozen(out[:at].copy()), offsets), measures, tags)
+            return Extracted(Utf8(frozen(out[:at].copy()), offsets), measures, tags, columns(found, urls))
         out = np.concatenate([out[:at], np.empty(max(needed - at, len(out)), np.uint8)])
-
-
-@njit(nogil=True, cache=True)
-def _tags(values: Bytes, offsets: Longs) -> Longs:
-    tags = np.empty(len(offsets) - 1, np.int64)
-    for d in range(len(tags)):
-        tags[d] = count_tags(values[offsets[d] : offsets[d + 1]])
-    return tags
 
 
 @njit(nogil=True, cache=True)
@@ -84,6 +91,14 @@ def _pages(
     sums: Sums,
     profile: int,
     markdown: bool,
+    urls: Bytes,
+    url_offsets: Longs,
+    words: Words,
+    found: Found,
+    repeated: Hashes,
+    first: Longs,
+    last: Longs,
+    site_limits: Limits,
     measures: NDArray[np.void],
     out: Bytes,
     text_offsets: Longs,
@@ -94,13 +109,19 @@ def _pages(
         if chosen[page]:
             b = values[offsets[page] : offsets[page + 1]]
             scan(b, dom, tables)
+            metadata(b, dom, urls[url_offsets[page] : url_offsets[page + 1]], words, found, page)
             _measure(dom, measures, page)
+            if first[page] < last[page]:
+                hash_blocks(b, dom)
+                mark_repeated(dom, repeated[first[page] : last[page]], site_limits)
             measures[page]["profile"] = select(b, dom, tables.traits, phrases, limits, sums, profile)
             _measure_kept(dom, measures, page)
             end = render(b, dom, out, at, markdown)
             if end < 0:
                 return page, at, -end
             at = end
+        else:
+            found.ends[:, page + 1] = found.ends[:, page]
         page += 1
         text_offsets[page] = at
     return page, at, 0

@@ -8,7 +8,7 @@ Decisions:
   (`PARAGRAPH`), not a whole list (`PIECES`). Other rows are read as if their cells were ordinary blocks: so are the
   tables of old pages that only place things. A table without any row of two filled cells is no table either.
 - *An item has a mark* unless it holds a heading or an article: then the list is one of cards, comments or results.
-- Items, definitions and quotations more than `LEVELS` deep are indented no further.
+- Items, definitions and quotations more than `LEVELS` deep are lines of the one they are in.
 - The cells that hold nothing but line numbers, beside others that hold code, are left out.
 """
 
@@ -35,7 +35,7 @@ LAYOUT = np.dtype(
         ("row", np.int32),
         ("cell", np.int32),
         ("pre", np.int32),
-        ("mark", np.int32),  # the nearest of `MARKS`, in the same block
+        ("mark", np.int32),  # the nearest quote, script, reading or (Markdown) code in the block
         ("number", np.int32),  # of an item: its number; of a list: that of its last item; of a row: filled cells
         ("column", np.int32),  # of a cell: where it is in its row; of a row: how many cells it has
         ("pieces", np.int32),  # of a cell: blocks and lines in it; of a mark: where its text begins in the output
@@ -51,17 +51,17 @@ DONE = 1  # an item's mark or a link was written
 UNMARKED = 2  # an item without mark
 LONG = 4  # a cell or row that is no line
 LINES = 8  # a table with rows that are lines
-NUMBERS, TEXT = 16, 32  # a cell with line numbers, with anything else
+NUMBERS, OTHERS = 16, 32  # a cell with line numbers, with anything else
 
 (
     INLINE, FLOW, APART, PARAGRAPHS, LISTS, LIST_ITEM, DEFINITION, TABLE, ROW, CELL, TITLE, CODE_BLOCK, QUOTATION, MARK,
-    SILENT, CARD,
-) = range(16)  # fmt: skip
+    SILENT, CARD, SPAN,
+) = range(17)  # fmt: skip
 _KINDS = {
     APART: "details dl fieldset figure footer form header hgroup main nav search aside",
     PARAGRAPHS: "p", LISTS: "ul ol menu dir", LIST_ITEM: "li", DEFINITION: "dd", TABLE: "table", ROW: "tr",
     CELL: "td th", TITLE: "h1 h2 h3 h4 h5 h6", CODE_BLOCK: "pre listing xmp plaintext", QUOTATION: "blockquote",
-    MARK: "q sub sup rt", SILENT: "rp", CARD: "article section",
+    MARK: "q sub sup rt", SPAN: "code kbd samp tt", SILENT: "rp", CARD: "article section",
 }  # fmt: skip
 
 
@@ -82,7 +82,7 @@ _LARGEST = 999_999_999  # of an item's number
 @njit(nogil=True, cache=True)
 def lay_out(b: Bytes, counts: Longs, nodes: Records, segments: Records, blocks: Records, markdown: bool) -> Records:
     layout = np.empty(counts[NODES], LAYOUT)
-    items, cells = _nearest(b, counts, nodes, layout)
+    items, cells = _nearest(b, counts, nodes, layout, markdown)
     if items:
         _depths(counts, nodes, layout, markdown)
     if cells:
@@ -92,7 +92,7 @@ def lay_out(b: Bytes, counts: Longs, nodes: Records, segments: Records, blocks: 
 
 
 @njit(nogil=True, cache=True)
-def _nearest(b: Bytes, counts: Longs, nodes: Records, layout: Records) -> tuple[bool, bool]:
+def _nearest(b: Bytes, counts: Longs, nodes: Records, layout: Records, markdown: bool) -> tuple[bool, bool]:
     """Everything a node has from those around it; whether there are items, and cells."""
     items = cells = False
     for n in range(counts[NODES]):
@@ -118,8 +118,8 @@ def _nearest(b: Bytes, counts: Longs, nodes: Records, layout: Records) -> tuple[
         kind = KINDS[nodes[n]["tag"]]
         if kind == INLINE:
             continue
-        if kind == MARK:
-            if nodes[n]["last"] - nodes[n]["first"] == 1:
+        if kind in (MARK, SPAN):
+            if (kind == MARK or markdown) and nodes[n]["last"] - nodes[n]["first"] == 1:
                 here["mark"] = n
             continue
         if kind == SILENT:
@@ -223,6 +223,7 @@ def _depths(counts: Longs, nodes: Records, layout: Records, markdown: bool) -> N
             or (kind == DEFINITION and markdown)
         ):
             layout[n]["item"] = outer
+            layout[n]["depth"] = depth
         else:
             layout[n]["depth"] = depth + 1
 
@@ -246,9 +247,9 @@ def _fill_cells(b: Bytes, counts: Longs, nodes: Records, segments: Records, bloc
         if nodes[node]["formats"] & (PRE | HEADING):
             long = True
             code = not nodes[node]["formats"] & HEADING and _is_numbers(b, segments, blocks, k)
-            here["state"] |= NUMBERS if code else TEXT
+            here["state"] |= NUMBERS if code else OTHERS
         else:
-            here["state"] |= TEXT
+            here["state"] |= OTHERS
         table = layout[node]["table"]
         if table != here["table"]:
             long = True
@@ -259,7 +260,7 @@ def _fill_cells(b: Bytes, counts: Longs, nodes: Records, segments: Records, bloc
             cell = layout[nodes[table]["parent"]]["cell"]
             if cell < 0 or layout[cell]["state"] & LONG:
                 break
-            layout[cell]["state"] |= LONG | TEXT
+            layout[cell]["state"] |= LONG | OTHERS
             table = layout[cell]["table"]
 
 

@@ -4,6 +4,8 @@ The state of the loop is one small array, ``now``. Every function takes where th
 after what it wrote.
 """
 
+from typing import Any
+
 import numpy as np
 
 from dataprep.compiled import njit
@@ -64,9 +66,9 @@ def start_block(
     owner = layout[row]["table"] if row >= 0 else node
     table = owner if row >= 0 else -1
     group = layout[owner]["group"]
-    item = layout[owner]["item"]
+    item = int(layout[owner]["item"])
     if item >= 0:
-        item = layout[item]["item"]
+        item = int(layout[item]["item"])
     listed = item
     while listed >= 0 and KINDS[nodes[listed]["tag"]] != LIST_ITEM:
         listed = _outer(nodes, layout, listed)
@@ -95,7 +97,8 @@ def start_block(
     elif pre >= 0:
         at = _start_pre(b, nodes, out, now, pre, at)
     elif now[MARKDOWN] and layout[node]["heading"]:
-        at = fill(out, at, layout[node]["heading"], 35)
+        level: Any = np.int64(layout[node]["heading"])
+        at = fill(out, at, level, 35)
         out[at] = 32
         at += 1
     now[LAST_TABLE] = table

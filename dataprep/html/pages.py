@@ -20,13 +20,16 @@ from dataprep.document import PAGE_SIGNALS
 from dataprep.html.charset import decode
 from dataprep.html.charset_batch import decode_pages
 from dataprep.html.kernel import extract
+from dataprep.html.memory import Repeated, SiteMemory
 from dataprep.html.rules import PROFILES
+from dataprep.html.samples import Samples, sample
 from dataprep.html.sandbox import Extracted, Failed, Sandbox
 from dataprep.html.select import AUTO
 from dataprep.html.settings import ExtractSettings
+from dataprep.html.sites import NONE, hash_urls
 from dataprep.sources.items import valid_text
-from dataprep.text.composed import composed
-from dataprep.text.utf8 import text_column
+from dataprep.text.normal import composed
+from dataprep.text.utf8 import Hashes, Utf8, text_column
 
 PAGES = pa.schema(
     [
@@ -56,17 +59,35 @@ EXTRACTED_PAGES = pa.schema(
 Engine = Callable[[pa.RecordBatch, ExtractSettings], pa.RecordBatch]
 
 
-def extract_pages(pages: pa.RecordBatch, settings: ExtractSettings) -> pa.RecordBatch:
-    """``PAGES`` to ``EXTRACTED_PAGES``, row by row."""
-    return ENGINES[settings.engine](pages, settings)
+def extract_pages(pages: pa.RecordBatch, settings: ExtractSettings, memory: SiteMemory | None = None) -> pa.RecordBatch:
+    """``PAGES`` to ``EXTRACTED_PAGES``, row by row; only our own engine can use a memory."""
+    return ENGINES[settings.engine](pages, settings) if memory is None else in_process(pages, settings, memory)
 
 
-def in_process(pages: pa.RecordBatch, settings: ExtractSettings) -> pa.RecordBatch:
+def sample_pages(pages: pa.RecordBatch, settings: ExtractSettings, samples: Samples) -> None:
+    """Add to ``samples`` those of ``PAGES`` that they want."""
+    hosts, keys = _hashes(pages)
+    small = pc.less_equal(pc.binary_length(pages.column("payload")), settings.page_bytes)
+    hosts = np.where(small.to_numpy(zero_copy_only=False), hosts, NONE)
+    wanted = samples.wanted(hosts, keys)
+    chosen = pages.take(pa.array(wanted))
+    text = decode_pages(chosen.column("payload"), chosen.column("charset"), html=True).text
+    samples.add(sample(text, hosts[wanted], keys[wanted], settings.page_tags))
+
+
+def _hashes(pages: pa.RecordBatch) -> tuple[Hashes, Hashes]:
+    urls = Utf8.of(pages.column("url").fill_null(""))
+    return hash_urls(urls.values, urls.offsets)
+
+
+def in_process(pages: pa.RecordBatch, settings: ExtractSettings, memory: SiteMemory | None = None) -> pa.RecordBatch:
     """By our own engine."""
+    repeated = memory.of(_hashes(pages)[0]) if memory else Repeated.nothing(pages.num_rows)
     decoded = decode_pages(pages.column("payload"), pages.column("charset"), html=True)
     profile = PROFILES.index(settings.profile) if settings.profile in PROFILES else AUTO
     most_bytes, most_tags = settings.page_bytes, settings.page_tags
-    found = extract(decoded.text, profile, settings.format == "markdown", most_bytes, most_tags)
+    urls = pc.fill_null(pages.column("url"), "")
+    found = extract(decoded.text, urls, repeated, profile, settings.format == "markdown", most_bytes, most_tags)
     measures, text = found.measures, composed(found.text)
     done = measures["profile"] >= 0
     sizes = np.diff(decoded.text.offsets)
@@ -78,6 +99,7 @@ def in_process(pages: pa.RecordBatch, settings: ExtractSettings) -> pa.RecordBat
             failed[row] = "too_many_tags", f"the page has {found.tags[row]} tags, the limit is {most_tags}"
     characters = np.maximum(measures["characters"], 1)
     columns = {
+        **found.fields,
         "text": text_column(text.values, text.offsets, pa.large_string()),
         **{
             name: pc.if_else(done, getattr(decoded, name), None)
@@ -154,3 +176,10 @@ def payload_views(payloads: pa.LargeBinaryArray) -> list[memoryview]:
 
 
 ENGINES: dict[str, Engine] = {"corpusmill": in_process, "resiliparse": in_child, "trafilatura": in_child}
+
+
+def compile_kernels() -> None:
+    """Have our engine compiled, on disk for later processes: one or two minutes if it has not been yet."""
+    page = b"<html><title>A page</title><p>One sentence is enough to have everything compiled, or so one hopes."
+    pages = pa.RecordBatch.from_pylist([{"payload": page, "charset": None, "url": "http://localhost/"}], schema=PAGES)
+    extract_pages(pages, ExtractSettings())

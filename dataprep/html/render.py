@@ -7,7 +7,8 @@ Decisions:
 - A block is a line. An empty line stands around paragraphs, headings, lists, tables, code and sections; lines of
   ``div`` elements, items and rows follow each other. A ``br`` ends a line, two or more a paragraph.
 - Every blank of Unicode is a blank and a run of them one; in ``pre`` each is kept, line ends too. Soft hyphens,
-  zero-width spaces, word joiners, byte-order marks and control characters are left out, joiners of scripts kept.
+  zero-width spaces, word joiners, byte-order marks, control and private-use characters are left out, joiners of
+  scripts kept.
 - Cells are divided by `` | ``, which no later cleaning of white space can lose; blocks and lines in a cell by a blank.
 """
 
@@ -16,10 +17,11 @@ from typing import Any
 import numpy as np
 
 from dataprep.compiled import njit
-from dataprep.html.dom import BLOCKS, BREAK, FORMULA, Dom, Records
+from dataprep.html.dom import BLOCKS, BREAK, FORMULA, TEXT, Dom, Records
 from dataprep.html.entities import NOTHING, refer
-from dataprep.html.inline import end_all, formula, is_markup, ready
-from dataprep.html.layout import NUMBERS, TEXT, lay_out, row_of
+from dataprep.html.formulas import formula
+from dataprep.html.inline import end_all, is_markup, ready
+from dataprep.html.layout import NUMBERS, OTHERS, lay_out, row_of
 from dataprep.html.lines import (
     BLANK,
     EMPTY,
@@ -55,7 +57,7 @@ def _kinds(markup: bytes) -> Bytes:
     table[127] = _LEFT_OUT
     table[[*b" \t\n\v\f\r"]] = _BLANK
     table[ord("&")] = _REFERENCE
-    table[[0xC2, 0xE2, 0xE3, 0xEF]] = _WIDE
+    table[[0xC2, 0xE2, 0xE3, 0xEE, 0xEF]] = _WIDE
     table[[*markup]] = _MARKUP
     return table
 
@@ -70,6 +72,8 @@ def _kind_of(code: int) -> int:
         return _BLANK
     if code == 0x2028 or code == 0x2029 or code == 0x202F or code == 0x205F:
         return _BLANK
+    if 0xE000 <= code <= 0xF8FF:  # private use: the pictures of icon fonts
+        return _LEFT_OUT
     if code == 0xAD or code == 0x200B or code == 0x2060 or code == 0xFEFF:
         return _LEFT_OUT
     return _COPIED
@@ -100,7 +104,7 @@ def render(b: Bytes, dom: Dom, out: Bytes, at: int, markdown: bool) -> int:
             if (
                 cell >= 0
                 and here["table"] == layout[cell]["table"]
-                and layout[cell]["state"] & (NUMBERS | TEXT) == NUMBERS
+                and layout[cell]["state"] & (NUMBERS | OTHERS) == NUMBERS
             ):
                 row = layout[cell]["row"]
                 if row >= 0 and layout[row]["number"] > 1:
@@ -112,39 +116,41 @@ def render(b: Bytes, dom: Dom, out: Bytes, at: int, markdown: bool) -> int:
         now[GAP] = NONE
         for s in range(blocks[k]["first"], blocks[k + 1]["first"]):
             kind = segments[s]["kind"]
-            if layout[segments[s]["node"]]["dropped"]:
+            node = segments[s]["node"]
+            if layout[node]["dropped"] or (nodes[node]["link"] >= 0 and _is_permalink(b, segments, s)):
                 continue
+            i: Any = np.int64(segments[s]["start"])
+            end: Any = np.int64(segments[s]["end"])
+            first = np.uint8(0)
             if kind == BREAK:
                 if now[FRESH]:
                     continue
-                if pre:
-                    at = end_pre_line(
-                        out, now, ready(b, nodes, segments, blocks, layout, out, now, k, s, np.uint8(0), at)
-                    )
-                elif one_line:
+                if not pre:
+                    line = EMPTY if now[GAP] >= LINE else LINE
+                    now[GAP] = max(now[GAP], BLANK) if one_line else line
+                    continue
+            elif kind == TEXT and not pre:
+                i, blank = _skip_blanks(b, i, end)
+                if blank and not now[FRESH]:
                     now[GAP] = max(now[GAP], BLANK)
-                else:
-                    now[GAP] = EMPTY if now[GAP] >= LINE else LINE
+                if i == end:
+                    continue
+                first = b[i]
+            at = ready(b, nodes, segments, blocks, layout, out, now, k, s, first, at)
+            if kind == BREAK:
+                at = end_pre_line(out, now, at)
             elif kind == FORMULA:
-                at = formula(
-                    b,
-                    nodes,
-                    segments,
-                    out,
-                    now,
-                    s,
-                    ready(b, nodes, segments, blocks, layout, out, now, k, s, np.uint8(0), at),
-                )
-                now[PRE_END] = at
+                now[PRE_END] = at = formula(b, nodes, segments, out, now, s, at)
             elif pre:
-                at = _pre_text(b, nodes, segments, blocks, layout, out, now, k, s, at)
+                at = _pre_text(b, out, now, i, end, at)
             else:
-                at = _text(b, nodes, segments, blocks, layout, out, now, k, s, at)
+                at = _text(b, out, now, i, end, at)
         if not now[FRESH]:
-            marked = now[MARK] >= 0
+            before = at
             at = end_all(b, nodes, layout, out, now, at)
-            if marked:
+            if at != before:
                 now[PRE_END] = at
+        blocks[k]["written"] = now[PRE_END] if now[PRE] >= 0 else at
     if now[ROW] >= 0:
         at = end_row(layout, out, now, at)
     if now[PRE] >= 0:
@@ -153,72 +159,65 @@ def render(b: Bytes, dom: Dom, out: Bytes, at: int, markdown: bool) -> int:
 
 
 @njit(nogil=True, cache=True)
-def _text(
-    b: Bytes,
-    nodes: Records,
-    segments: Records,
-    blocks: Records,
-    layout: Records,
-    out: Bytes,
-    now: Longs,
-    k: int,
-    s: int,
-    at: int,
-) -> int:
-    i, end = int(segments[s]["start"]), int(segments[s]["end"])
+def _skip_blanks(b: Bytes, i: int, end: int) -> tuple[int, bool]:
+    """Where the first visible character is, and whether there are blanks before it."""
+    blank = False
+    while i < end:
+        code, size = _decode(b, i, end)
+        if code == 38:
+            following, code, _ = refer(b, i, end, False)
+            size = following - i
+        kind = _PLAIN_KINDS[code] if code < 128 else _kind_of(code)
+        if kind == _BLANK:
+            blank = True
+        elif kind != _LEFT_OUT:
+            break
+        i += size
+    return i, blank
+
+
+@njit(nogil=True, cache=True)
+def _text(b: Bytes, out: Bytes, now: Longs, i: int, end: int, at: int) -> int:
+    """Write text whose first character is visible; a blank at its end waits in ``now``."""
     kinds = _MARKDOWN_KINDS if now[MARKDOWN] else _PLAIN_KINDS
-    waiting = True  # for the first visible character
-    blank = 0  # whether a blank was the last; it is written at once, but while waiting
+    blank = 0  # whether the last character written is one
     while i < end:
         byte = b[i]
         kind = kinds[byte]
-        if not waiting:
-            while kind <= _BLANK:
-                out[at] = byte if kind == _COPIED else 32
-                at += 1 - (kind & blank)
-                blank = kind
-                i += 1
-                if i == end:
-                    break
-                byte = b[i]
-                kind = kinds[byte]
+        while kind <= _BLANK:
+            out[at] = byte if kind == _COPIED else 32
+            at += not kind & blank
+            blank = kind
+            i += 1
             if i == end:
                 break
-        elif kind == _BLANK:
-            blank = 1
-            i += 1
-            continue
-        if kind == _LEFT_OUT:
-            i += 1
-            continue
+            byte = b[i]
+            kind = kinds[byte]
+        if i == end:
+            break
         code: Any = np.int64(byte)
         size = 1
         second = NOTHING
         if kind == _REFERENCE:
             following, code, second = refer(b, i, end, False)
             size = following - i
-            kind = (kinds[code] if code != 38 else np.uint8(_COPIED)) if code < 128 else _kind_of(code)
+            kind = kinds[code] if code < 128 else np.uint8(_kind_of(code))
+            if kind == _REFERENCE:
+                kind = np.uint8(_COPIED)
         elif kind == _WIDE:
             code, size = _decode(b, i, end)
-            kind = _kind_of(code)
+            kind = np.uint8(_kind_of(code))
         i += size
         if kind == _LEFT_OUT:
             continue
         if kind == _BLANK:
-            if not waiting and not blank:
-                out[at] = 32
-                at += 1
+            out[at] = 32
+            at += not blank
             blank = 1
             continue
-        if waiting:
-            waiting = False
-            if blank and not now[FRESH]:
-                now[GAP] = max(now[GAP], BLANK)
-            first = np.uint8(code) if code < 128 else np.uint8(0)
-            at = ready(b, nodes, segments, blocks, layout, out, now, k, s, first, at)
         blank = 0
         if kind == _MARKUP:
-            next_byte = b[i] if i < len(b) else np.uint8(10)
+            next_byte: Any = b[i] if i < len(b) else np.uint8(10)
             if code == 124:
                 escaped = now[ROW] >= 0
             else:
@@ -235,9 +234,8 @@ def _text(
                 out[at] = b[j]
                 at += 1
     if blank:
-        at -= not waiting
-        if not now[FRESH]:
-            now[GAP] = max(now[GAP], BLANK)
+        at -= 1
+        now[GAP] = BLANK
     return at
 
 
@@ -249,27 +247,14 @@ def _decode(b: Bytes, i: int, end: int) -> tuple[Any, int]:
         return np.int64(lead), 1
     if lead == 0xC2 and i + 1 < end:
         return np.int64(b[i + 1]), 2
-    if (lead == 0xE2 or lead == 0xE3 or lead == 0xEF) and i + 2 < end:
+    if (lead == 0xE2 or lead == 0xE3 or lead >= 0xEE) and i + 2 < end:
         return decode(b, i, end)
     return REPLACEMENT, 1
 
 
 @njit(nogil=True, cache=True)
-def _pre_text(
-    b: Bytes,
-    nodes: Records,
-    segments: Records,
-    blocks: Records,
-    layout: Records,
-    out: Bytes,
-    now: Longs,
-    k: int,
-    s: int,
-    at: int,
-) -> int:
-    """Text whose white space is kept, but for empty lines at its beginning and blanks at the end of lines."""
-    i, end = int(segments[s]["start"]), int(segments[s]["end"])
-    waiting = True
+def _pre_text(b: Bytes, out: Bytes, now: Longs, i: int, end: int, at: int) -> int:
+    """Write text whose white space is kept, but for empty lines at its beginning and blanks at the end of lines."""
     while i < end:
         code, size = _decode(b, i, end)
         second = NOTHING
@@ -280,9 +265,6 @@ def _pre_text(
         if kind == _LEFT_OUT:
             i += size
             continue
-        if waiting:
-            waiting = False
-            at = ready(b, nodes, segments, blocks, layout, out, now, k, s, np.uint8(0), at)
         if code == 10 or code == 13:
             if code == 13 and i + size < end and b[i + size] == 10:
                 size += 1
@@ -305,17 +287,25 @@ def _pre_text(
 
 
 @njit(nogil=True, cache=True)
+def _is_permalink(b: Bytes, segments: Records, s: int) -> bool:
+    """Whether the text of a link is a single ``¶``, ``#`` or ``§``: it leads to where it stands."""
+    i: Any = np.int64(segments[s]["start"])
+    end: Any = np.int64(segments[s]["end"])
+    if segments[s]["kind"] != TEXT or end - i > 8 or end == i:
+        return False
+    code, size = _decode(b, i, end)
+    if code == 38:
+        following, code, _ = refer(b, i, end, False)
+        size = following - i
+    return size == end - i and (code == 0xB6 or code == 35 or code == 0xA7)
+
+
+@njit(nogil=True, cache=True)
 def _is_empty(b: Bytes, segments: Records, blocks: Records, k: int) -> bool:
     """Whether a block has no visible character."""
     for s in range(blocks[k]["first"], blocks[k + 1]["first"]):
-        i, end = int(segments[s]["start"]), int(segments[s]["end"])
-        if segments[s]["kind"] == FORMULA:
+        start: Any = np.int64(segments[s]["start"])
+        end: Any = np.int64(segments[s]["end"])
+        if segments[s]["kind"] == FORMULA or _skip_blanks(b, start, end)[0] < end:
             return False
-        while i < end:
-            code, size = _decode(b, i, end)
-            i += size
-            if code == 38:
-                i, code, _ = refer(b, i - 1, end, False)
-            if (_PLAIN_KINDS[code] if code < 128 else _kind_of(code)) in (_COPIED, _REFERENCE):
-                return False
     return True

@@ -32,19 +32,19 @@ def select(b: Bytes, dom: Dom, traits: Records, phrases: Phrases, limits: Thresh
     """
     nodes, segments, blocks, counts = dom.nodes, dom.segments, dom.blocks, dom.counts
     if profile == PAGE:
-        _read(b, nodes, segments, blocks, counts, traits, phrases, limits, sums, PAGE)
+        read(b, nodes, segments, blocks, counts, traits, phrases, limits, sums, PAGE)
         return PAGE
-    _read(b, nodes, segments, blocks, counts, traits, phrases, limits, sums, ARTICLE)
+    read(b, nodes, segments, blocks, counts, traits, phrases, limits, sums, ARTICLE)
     kept = _kept(blocks, counts)
     if kept < limits.reread_chars:
         reset(nodes, segments, blocks, counts)
-        _read(b, nodes, segments, blocks, counts, traits, phrases, limits, sums, GENTLE)
+        read(b, nodes, segments, blocks, counts, traits, phrases, limits, sums, GENTLE)
         if _kept(blocks, counts) < 2 * kept:
             reset(nodes, segments, blocks, counts)
-            _read(b, nodes, segments, blocks, counts, traits, phrases, limits, sums, ARTICLE)
+            read(b, nodes, segments, blocks, counts, traits, phrases, limits, sums, ARTICLE)
     if profile == AUTO and _loses_text(blocks, counts, limits):
         reset(nodes, segments, blocks, counts)
-        _read(b, nodes, segments, blocks, counts, traits, phrases, limits, sums, PAGE)
+        read(b, nodes, segments, blocks, counts, traits, phrases, limits, sums, PAGE)
         return PAGE
     return ARTICLE
 
@@ -60,8 +60,8 @@ def _kept(blocks: Records, counts: Longs) -> int:
 
 
 @njit(nogil=True, cache=True)
-def _loses_text(blocks: Records, counts: Longs, limits: Thresholds) -> bool:
-    """Whether the article rules kept little of a page, and little of what was not cut off."""
+def weigh(blocks: Records, counts: Longs) -> tuple[int, int, int, int]:
+    """Characters outside links and in links that are kept; and those that are not, though they were not cut off."""
     kept = lost = kept_links = lost_links = 0
     for k in range(counts[BLOCKS]):
         size, linked = blocks[k]["chars"], blocks[k]["links"]
@@ -71,6 +71,13 @@ def _loses_text(blocks: Records, counts: Longs, limits: Thresholds) -> bool:
         elif OUTSIDE <= blocks[k]["verdict"] <= ALONE:
             lost += size - linked
             lost_links += linked
+    return kept, kept_links, lost, lost_links
+
+
+@njit(nogil=True, cache=True)
+def _loses_text(blocks: Records, counts: Longs, limits: Thresholds) -> bool:
+    """Whether the article rules kept little of a page, and little of what was not cut off."""
+    kept, kept_links, lost, lost_links = weigh(blocks, counts)
     whole = kept + lost + kept_links + lost_links
     return kept < limits.page_kept and (
         lost > limits.page_lost * (kept + lost) or lost + lost_links > limits.page_links_lost * whole
@@ -78,7 +85,7 @@ def _loses_text(blocks: Records, counts: Longs, limits: Thresholds) -> bool:
 
 
 @njit(nogil=True, cache=True)
-def _read(
+def read(
     b: Bytes,
     nodes: Records,
     segments: Records,
@@ -90,6 +97,7 @@ def _read(
     sums: Sums,
     way: int,
 ) -> None:
+    """Set the verdicts by the rules of one way to read a page."""
     cut(nodes, segments, blocks, counts, traits, limits, sums, way)
     if way == PAGE:
         _keep_page(b, nodes, segments, blocks, counts, phrases, limits)

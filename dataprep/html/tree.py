@@ -104,6 +104,7 @@ def add_segment(
         blocks[block]["marks"] = 0
         blocks[block]["verdict"] = 0
         blocks[block]["hash"] = 0
+        blocks[block]["written"] = 0
     segments[segment]["kind"] = kind
     segments[segment]["node"] = node
     segments[segment]["start"] = start

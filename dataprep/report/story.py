@@ -5,7 +5,7 @@ Decisions:
   or a slash more or less at its end.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -56,8 +56,7 @@ class Story:
 
 def by_id(out: str, identifier: str) -> str:
     """The id that starts with ``identifier`` (hex). Raises ``ValueError`` when no document or more than one has it."""
-    matches = starting_with(identifier)
-    ids = sorted({key.hex() for rows in _rows(out) for key in _keys(rows, matches(row_ids(rows)))})
+    ids = with_id(out, identifier)
     if not ids:
         raise ValueError(f"--id {identifier}: no document in {out} has an id that starts so")
     if len(ids) > 1:
@@ -68,20 +67,40 @@ def by_id(out: str, identifier: str) -> str:
     return ids[0]
 
 
+def with_id(out: str, prefix: str, among: Sequence[str] = DOCUMENT_STAGES) -> list[str]:
+    """The ids of all documents of these stages that start so. Raises ``ValueError`` where that is not hex."""
+    matches = starting_with(prefix)
+    return sorted({key.hex() for rows in _rows(out, among) for key in _keys(rows, matches(row_ids(rows)))})
+
+
 def by_url(out: str, url: str) -> list[str]:
     """The ids of all documents that have this URL, or else one like it. Raises ``ValueError`` when there is none."""
+    found = with_url(out, url)
+    if not found:
+        raise ValueError(f"--url {url}: no document in {out} has this URL, with or without a slash at its end")
+    return found
+
+
+def with_url(out: str, url: str, among: Sequence[str] = DOCUMENT_STAGES) -> list[str]:
+    """The ids of all documents of these stages that have this URL, or else one like it."""
     alike = pa.array(sorted(_alike(url)), pa.string())
     exact: set[str] = set()
     like: set[str] = set()
-    for rows in _rows(out):
+    for rows in _rows(out, among):
         if "url" in rows.column_names:
             urls = rows["url"].combine_chunks()
             for found, mask in ((exact, pc.equal(urls, url)), (like, pc.is_in(urls, value_set=alike))):
                 mask = pc.fill_null(mask, False).to_numpy(zero_copy_only=False)
                 found.update(key.hex() for key in _keys(rows, mask))
-    if not like:
-        raise ValueError(f"--url {url}: no document in {out} has this URL, with or without a slash at its end")
     return sorted(exact or like)
+
+
+def with_locator(out: str, locator: str, among: Sequence[str] = DOCUMENT_STAGES) -> list[str]:
+    """The ids of all documents of these stages that have this locator, one a source."""
+    found: set[str] = set()
+    for rows in _rows(out, among):
+        found.update(key.hex() for key in _keys(rows, pc.equal(rows["locator"], locator).to_numpy()))
+    return sorted(found)
 
 
 def fates(out: str, ids: list[str]) -> list[Document]:
@@ -125,10 +144,10 @@ def _appearances(out: str, ids: list[str], characters: int) -> Iterator[Document
             yield from find(out, stage, kind, matches, characters=characters)
 
 
-def _rows(out: str) -> Iterator[pa.Table]:
+def _rows(out: str, among: Sequence[str] = DOCUMENT_STAGES) -> Iterator[pa.Table]:
     """Every row of the run's documents, with the columns that name it."""
     stages(out)
-    for stage in DOCUMENT_STAGES:
+    for stage in among:
         for kind in KINDS:
             for file in parts(out, stage, kind):
                 yield from (rows for _, rows in row_groups(file.path, [*KEY_COLUMNS, "url"]))

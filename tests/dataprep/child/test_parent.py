@@ -14,16 +14,16 @@ def process_of(settings):
 
 
 def test_a_child_serves_the_next_task_that_needs_the_same_and_ends_when_another_is_needed():
-    first = process_of(ExtractSettings())
-    assert process_of(ExtractSettings()) is first
+    first = process_of(ExtractSettings(engine="resiliparse"))
+    assert process_of(ExtractSettings(engine="resiliparse")) is first
     assert first.poll() is None
-    other = process_of(ExtractSettings(page_seconds=7))
+    other = process_of(ExtractSettings(engine="resiliparse", page_seconds=7))
     assert other is not first
     assert first.poll() is not None
 
 
 def test_a_child_whose_task_failed_does_not_wait_for_another():
-    sandbox = Sandbox(ExtractSettings())
+    sandbox = Sandbox(ExtractSettings(engine="resiliparse"))
     try:
         with borrowed(sandbox) as lent:
             lent.extract([(PAGE, None)])

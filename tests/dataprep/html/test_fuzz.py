@@ -5,11 +5,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.dataprep.html import fuzz
 
 PAGES = 4000
 
 
+@pytest.mark.timeout(900)  # all kernels are compiled once more, the first time
 def test_mutated_pages_keep_every_promise_under_bounds_checks(pytestconfig):
     # numba's disk cache does not tell kernels with bounds checks from those without
     kernels = pytestconfig.cache.mkdir("checked-kernels")

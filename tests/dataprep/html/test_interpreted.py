@@ -17,5 +17,5 @@ def test_twice_the_hostile_page_is_about_twice_the_work_and_no_place_is_negative
     )
     assert run.returncode == 0, run.stderr
     lines = json.loads(run.stdout)
-    assert len(lines) > 70
+    assert len(lines) > 90
     assert {page: counts for page, counts in lines.items() if counts[1] > 2.2 * counts[0]} == {}

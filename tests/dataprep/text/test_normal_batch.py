@@ -6,7 +6,7 @@ import pyarrow as pa
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from dataprep.text.composed import composed
+from dataprep.text.normal import composed
 from dataprep.text.utf8 import Utf8, text_column
 
 TEXTS = st.lists(st.text(st.characters(exclude_categories=["Cs"])), max_size=5)
