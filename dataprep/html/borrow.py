@@ -1,8 +1,8 @@
 """Arrays whose references numba does not count.
 
 A call counts a reference to each array it is given, up and down, which are atomic additions: for a function called at
-every tag with a dozen arrays that is more than its own work. An array that is borrowed has no counter, so a kernel may
-use it while its caller holds the array itself.
+every tag with a dozen arrays that is more than its own work. An array that is borrowed has no counter: a kernel may
+borrow what its caller holds, and never what it made itself, which would be freed at the last mention of its name.
 """
 
 from typing import Any

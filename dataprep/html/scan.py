@@ -3,7 +3,8 @@
 It follows the HTML Standard where that decides which text belongs to which element (raw text, implied end tags, what
 an end tag may close, comments, what ends svg and math) and leaves out what only a browser needs (the adoption agency,
 foster parents). Time is linear: a byte is read once or twice, and the stack of open elements is never deeper than
-`DEPTH`.
+`DEPTH`. What runs at every tag is compiled into the loop (``inline``): handing over a dozen arrays takes longer than
+the work.
 
 Decisions:
 - A deeper element becomes a node but is not opened; its text belongs to what is open.
@@ -90,13 +91,18 @@ def tables() -> Tables:
 @njit(nogil=True, cache=True)
 def scan(b: Bytes, dom: Dom, tables: Tables) -> None:
     """Fill ``dom`` from the page ``b`` (UTF-8, at most 1 GiB), which must have room for its tags (`dom.room_for`)."""
+    # made here, because what is borrowed must outlive the kernel that borrows it
+    now, stack = np.zeros(PLACES, np.int64), np.zeros(DEPTH + 1, STACK)
+    _fill(b, dom, tables, now, stack)
+
+
+@njit(nogil=True, cache=True)
+def _fill(b: Bytes, dom: Dom, tables: Tables, now: Longs, stack: Records) -> None:
     size = len(b)
-    b = borrowed(b)
+    b, now, stack = borrowed(b), borrowed(now), borrowed(stack)
     nodes, segments, blocks = borrowed(dom.nodes), borrowed(dom.segments), borrowed(dom.blocks)
     names, traits, kinds = borrowed(tables.names), borrowed(tables.traits), borrowed(tables.kinds)
     step, found, symbols = borrowed(tables.step), borrowed(tables.found), borrowed(tables.symbols)
-    state, open_elements = np.zeros(PLACES, np.int64), np.zeros(DEPTH + 1, STACK)
-    now, stack = borrowed(state), borrowed(open_elements)
     add_node(nodes, traits, now, stack, _DOCUMENT, 0)
     nodes[0]["categories"] = np.uint64(0)
     stack[0]["tag"], stack[0]["flags"] = _DOCUMENT, traits[_DOCUMENT]["flags"]

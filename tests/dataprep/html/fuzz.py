@@ -1,6 +1,6 @@
 """Mutated pages through every stage that reads raw bytes, with the bounds checks that production does not have.
 
-    NUMBA_BOUNDSCHECK=1 NUMBA_CACHE_DIR=/tmp/checked python -m tests.dataprep.html.fuzz --pages 300000 --seed 1
+    MALLOC_PERTURB_=165 NUMBA_BOUNDSCHECK=1 NUMBA_CACHE_DIR=/tmp/checked python -m tests.dataprep.html.fuzz --seed 1
 
 runs long, by hand, over cuts of real pages and the seeds below; `test_fuzz` runs it short. After every page the
 invariants are checked, and a page that brings a new combination (of a tag and its parent, of a block's tag and

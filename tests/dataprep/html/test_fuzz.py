@@ -19,7 +19,8 @@ def test_mutated_pages_keep_every_promise_under_bounds_checks(pytestconfig):
     run = subprocess.run(
         [sys.executable, "-m", "tests.dataprep.html.fuzz", "--pages", str(PAGES), "--seed", "0"],
         cwd=Path(__file__).parents[3],
-        env={**os.environ, "NUMBA_BOUNDSCHECK": "1", "NUMBA_CACHE_DIR": str(kernels)},
+        # what is freed is overwritten, so that using it shows
+        env={**os.environ, "NUMBA_BOUNDSCHECK": "1", "NUMBA_CACHE_DIR": str(kernels), "MALLOC_PERTURB_": "165"},
         capture_output=True,
         text=True,
     )
