@@ -6,14 +6,18 @@ from dataprep.compiled import njit
 from dataprep.html.tags import add_to_hash, start_hash
 from dataprep.text.utf8 import Bytes
 
+_DISPLAY, _NONE, _VISIBILITY, _HIDDEN = (
+    np.frombuffer(word, np.uint8) for word in [b"display", b"none", b"visibility", b"hidden"]
+)
 
-@njit(nogil=True, cache=True, inline="always")
+
+@njit(nogil=True, cache=True)
 def is_space(byte: np.uint8) -> bool:
     """White space of HTML: blank, tab, line feed, form feed, carriage return."""
     return bool(byte == 32 or (9 <= byte <= 13 and byte != 11))
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, inline="always")
 def next_attribute(b: Bytes, i: int) -> tuple[int, np.uint64, int, int]:
     """From byte ``i`` inside a start tag: where to go on, the hash of the name, and where the value starts and ends.
 
@@ -67,25 +71,51 @@ def skip_attributes(b: Bytes, i: int) -> int:
 
 @njit(nogil=True, cache=True)
 def hides(b: Bytes, start: int, end: int) -> bool:
-    """Whether a style says ``display: none`` or ``visibility: hidden``."""
+    """Whether a style says ``display: none`` or ``visibility: hidden`` (and not ``backface-visibility``)."""
     for i in range(start, end - 10):
         first = b[i] | np.uint8(32)
-        if (first == 100 and b[i + 6] | np.uint8(32) == 121) or (first == 118 and b[i + 9] | np.uint8(32) == 121):
-            word = 7 if first == 100 else 10
-            j = i + word
-            while j < end and is_space(b[j]):
-                j += 1
-            if j >= end or b[j] != 58:
-                continue
-            j += 1
-            while j < end and is_space(b[j]):
-                j += 1
-            if first == 100:
-                if j + 3 < end and b[j] | np.uint8(32) == 110 and b[j + 3] | np.uint8(32) == 101:
-                    return True
-            elif j + 5 < end and b[j] | np.uint8(32) == 104 and b[j + 5] | np.uint8(32) == 110:
-                return True
+        if (first != 100 and first != 118) or (i > start and _in_name(b[i - 1])):
+            continue
+        if first == 100:
+            value = _value_of(b, i, end, _DISPLAY)
+            hidden = value >= 0 and _says(b, value, end, _NONE)
+        else:
+            value = _value_of(b, i, end, _VISIBILITY)
+            hidden = value >= 0 and _says(b, value, end, _HIDDEN)
+        if hidden:
+            return True
     return False
+
+
+@njit(nogil=True, cache=True)
+def _in_name(byte: np.uint8) -> bool:
+    return bool(byte == 45 or 97 <= byte | np.uint8(32) <= 122)
+
+
+@njit(nogil=True, cache=True)
+def _value_of(b: Bytes, i: int, end: int, name: Bytes) -> int:
+    """Where the value of the property begins that is named at byte ``i``, or -1 if another one is."""
+    if not _says(b, i, end, name):
+        return -1
+    i += len(name)
+    while i < end and is_space(b[i]):
+        i += 1
+    if i >= end or b[i] != 58:
+        return -1
+    i += 1
+    while i < end and is_space(b[i]):
+        i += 1
+    return i
+
+
+@njit(nogil=True, cache=True)
+def _says(b: Bytes, i: int, end: int, word: Bytes) -> bool:
+    if i + len(word) > end:
+        return False
+    k = 0
+    while k < len(word) and b[i + k] | np.uint8(32) == word[k]:
+        k += 1
+    return k == len(word)
 
 
 @njit(nogil=True, cache=True)

@@ -21,7 +21,7 @@ BOUNDARY, DIGIT, BEYOND, ROLE, ITEM = 0, 27, 28, 29, 30
 SYMBOLS = 32
 
 
-def build(words: Iterable[tuple[tuple[int, ...], int]], symbols: int) -> tuple[NDArray[np.int16], Hashes]:
+def build(words: Iterable[tuple[tuple[int, ...], int]], symbols: int) -> tuple[NDArray[np.uint16], Hashes]:
     """The tables for (symbols of a word, its mask)."""
     children: list[dict[int, int]] = [{}]
     found = [0]
@@ -34,7 +34,7 @@ def build(words: Iterable[tuple[tuple[int, ...], int]], symbols: int) -> tuple[N
                 found.append(0)
             state = following
         found[state] |= mask
-    step = np.zeros((len(children), symbols), np.int16)
+    step = np.zeros((len(children), symbols), np.uint16)
     back = [0] * len(children)  # the state of the longest ending that begins another word
     waiting = deque([0])
     while waiting:
@@ -50,7 +50,7 @@ def build(words: Iterable[tuple[tuple[int, ...], int]], symbols: int) -> tuple[N
 
 @njit(nogil=True, cache=True)
 def match(
-    step: NDArray[np.int16], found_at: Hashes, symbols: Bytes, b: Bytes, start: int, end: int, kind: int
+    step: NDArray[np.uint16], found_at: Hashes, symbols: Bytes, b: Bytes, start: int, end: int, kind: int
 ) -> np.uint64:
     """The mask of all words in ``b[start:end]``, a value of the attribute ``kind`` (BOUNDARY for class and id).
 
@@ -107,7 +107,7 @@ def parse_entries(name: str, text: str, groups: Iterable[str]) -> dict[str, list
 
 
 @cache
-def class_words() -> tuple[NDArray[np.int16], Hashes, Bytes, Hashes]:
+def class_words() -> tuple[NDArray[np.uint16], Hashes, Bytes, Hashes]:
     """For `match`: steps, masks and the symbol of each byte; and the categories of each tag (see ``tags.TAGS``)."""
     tags = np.zeros(len(TAGS), np.uint64)
     words: list[tuple[tuple[int, ...], int]] = []

@@ -7,70 +7,60 @@ from dataprep.html.attributes import is_space
 from dataprep.text.utf8 import Bytes
 
 _ENTITY = 12  # bytes of a name that are looked at; the longest common one is ``thetasym``
+COUNTED = 2  # see `measure`
 
-COUNTED = 2
-
-# kinds of a byte
-_PLAIN, _SPACE, _MARK, _NONE, _WIDE, _AMPERSAND, _C2, _E3, _EF = range(9)
+# what is known of a byte: the characters it stands for are in the last two bits
+_SPACE, _MARK, _MORE = 4, 8, 16  # white space; punctuation; what it means depends on the bytes after it
+_C2, _E3, _EF = 0xC2, 0xE3, 0xEF
 
 
 def byte_kinds() -> Bytes:
-    kinds = np.full(256, _PLAIN, np.uint8)
+    kinds = np.full(256, 1, np.uint8)
+    kinds[0] = 0
+    kinds[0x80:0xC0] = 0  # goes on
+    kinds[0xE3:0xEE] = 2  # ideographs, kana, Hangul
     for byte in b" \t\n\f\r":
         kinds[byte] = _SPACE
     for byte in b".,;:!?":
-        kinds[byte] = _MARK
-    kinds[0] = _NONE
-    kinds[0x80:0xC0] = _NONE
-    kinds[0xE4:0xEE] = _WIDE
-    kinds[ord("&")], kinds[0xC2], kinds[0xE3], kinds[0xEF] = _AMPERSAND, _C2, _E3, _EF
+        kinds[byte] |= _MARK
+    for byte in (ord("&"), _C2, _E3, _EF):
+        kinds[byte] |= _MORE
     return kinds
 
 
 @njit(nogil=True, cache=True)
-def measure(b: Bytes, i: int, end: int, kinds: Bytes, spaced: int) -> tuple[int, int, bool, int]:
-    """Of ``b[i:end]``: characters, punctuation marks, whether anything is seen, whether it ends in white space.
+def measure(b: Bytes, i: int, end: int, kinds: Bytes, spaced: int) -> tuple[int, int, int, int]:
+    """Of ``b[i:end]``: characters that are seen, white space, punctuation marks, and what is now ``spaced``.
 
     ``spaced`` says whether white space comes before, which swallows white space at the beginning: 0 if not, COUNTED if
     it is among the characters.
     """
-    chars = marks = 0
-    seen = False
+    seen = gaps = marks = 0
     while i < end:
-        kind = kinds[b[i]]
+        byte = b[i]
+        kind = int(kinds[byte])
         i += 1
-        if kind == _PLAIN:
-            chars += 1
-        elif kind == _NONE:
-            continue
-        elif kind == _SPACE or (kind == _C2 and i < end and b[i] == 0xA0):
-            if not spaced:
-                chars += 1
-                spaced = COUNTED
-            continue
-        elif kind == _MARK:
-            chars += 1
-            marks += 1
-        elif kind == _AMPERSAND:
-            if is_blank_entity(b, i, end):
-                if not spaced:
-                    chars += 1
-                    spaced = COUNTED
+        if kind & _MORE:
+            if byte == 38:
+                if is_blank_entity(b, i, end):
+                    kind = _SPACE
                 i = _entity_end(b, i, end)
-                continue
-            chars += 1
-            i = _entity_end(b, i, end)
-        elif kind == _WIDE:
-            chars += 2
-        elif kind == _E3:
-            chars += 2
-            marks += i + 1 < end and b[i] == 0x80 and (b[i + 1] == 0x81 or b[i + 1] == 0x82)
-        else:
-            chars += 1
-            marks += kind == _EF and i + 1 < end and b[i] == 0xBC and _is_wide_mark(b[i + 1])
-        spaced = 0
-        seen = True
-    return chars, marks, seen, spaced
+            elif byte == _C2:
+                if i < end and b[i] == 0xA0:
+                    kind = _SPACE
+                    i += 1
+            elif i + 1 < end:
+                if byte == _E3:
+                    marks += b[i] == 0x80 and (b[i + 1] == 0x81 or b[i + 1] == 0x82)
+                else:
+                    marks += b[i] == 0xBC and _is_wide_mark(b[i + 1])
+        space = (kind & _SPACE) >> 2
+        gap = space & (spaced == 0)
+        gaps += gap
+        seen += kind & 3
+        marks += (kind & _MARK) >> 3
+        spaced = (spaced | gap << 1) * space  # no branches: white space and words alternate too often
+    return seen, gaps, marks, spaced
 
 
 @njit(nogil=True, cache=True)

@@ -30,7 +30,7 @@ _BEFORE = " (/["  # what a credit may follow, beside the block's beginning
 class Phrases(NamedTuple):
     """The automaton of all phrases, see `automaton.match`; ``fold`` is what each code point below FOLDED is read as."""
 
-    step: NDArray[np.int16]
+    step: NDArray[np.uint16]
     found: Hashes
     symbol: Bytes
     fold: NDArray[np.uint16]

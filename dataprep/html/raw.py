@@ -71,7 +71,7 @@ def closed_by(b: Bytes, start: int, byte: int) -> int:
     i = find(b, start + 2, 62)
     while i < len(b) and not (b[i - 1] == byte and b[i - 2] == byte):
         i = find(b, i + 1, 62)
-    return i
+    return min(i, len(b))
 
 
 @njit(nogil=True, cache=True)

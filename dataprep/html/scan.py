@@ -3,7 +3,8 @@
 It follows the HTML Standard where that decides which text belongs to which element (raw text, implied end tags, what
 an end tag may close, comments, what ends svg and math) and leaves out what only a browser needs (the adoption agency,
 foster parents). Time is linear: a byte is read once or twice, and the stack of open elements is never deeper than
-`DEPTH`.
+`DEPTH`. What runs at every tag is compiled into the loop (``inline``): handing over a dozen arrays takes longer than
+the work.
 
 Decisions:
 - A deeper element becomes a node but is not opened; its text belongs to what is open.
@@ -23,6 +24,7 @@ from dataprep.compiled import njit
 from dataprep.html import tags as T
 from dataprep.html.attributes import hides, is_space, is_tex, next_attribute, skip_attributes
 from dataprep.html.automaton import BOUNDARY, CATEGORY, ITEM, ROLE, class_words, match
+from dataprep.html.borrow import borrowed
 from dataprep.html.dom import BLOCKS, FORMULA, SEGMENTS, SENTENCE, TEXT, TRAILING, Dom, Records
 from dataprep.html.measure import byte_kinds, ends_sentence, measure
 from dataprep.html.raw import after_bracket, begins_markup, closed_by, comment_end, find, raw_end, text_end
@@ -73,7 +75,7 @@ class Tables(NamedTuple):
 
     names: Records  # see `tags.NAME`
     traits: Records  # see `tags.TRAIT`
-    step: NDArray[np.int16]  # see `automaton.match`
+    step: NDArray[np.uint16]  # see `automaton.match`
     found: Hashes
     symbols: Bytes
     kinds: Bytes  # see `measure.measure`
@@ -89,12 +91,18 @@ def tables() -> Tables:
 @njit(nogil=True, cache=True)
 def scan(b: Bytes, dom: Dom, tables: Tables) -> None:
     """Fill ``dom`` from the page ``b`` (UTF-8, at most 1 GiB), which must have room for its tags (`dom.room_for`)."""
+    # made here, because what is borrowed must outlive the kernel that borrows it
+    now, stack = np.zeros(PLACES, np.int64), np.zeros(DEPTH + 1, STACK)
+    _fill(b, dom, tables, now, stack)
+
+
+@njit(nogil=True, cache=True)
+def _fill(b: Bytes, dom: Dom, tables: Tables, now: Longs, stack: Records) -> None:
     size = len(b)
-    nodes, segments, blocks = dom.nodes, dom.segments, dom.blocks
-    names, traits, kinds = tables.names, tables.traits, tables.kinds
-    step, found, symbols = tables.step, tables.found, tables.symbols
-    now = np.zeros(PLACES, np.int64)
-    stack = np.zeros(DEPTH + 1, STACK)
+    b, now, stack = borrowed(b), borrowed(now), borrowed(stack)
+    nodes, segments, blocks = borrowed(dom.nodes), borrowed(dom.segments), borrowed(dom.blocks)
+    names, traits, kinds = borrowed(tables.names), borrowed(tables.traits), borrowed(tables.kinds)
+    step, found, symbols = borrowed(tables.step), borrowed(tables.found), borrowed(tables.symbols)
     add_node(nodes, traits, now, stack, _DOCUMENT, 0)
     nodes[0]["categories"] = np.uint64(0)
     stack[0]["tag"], stack[0]["flags"] = _DOCUMENT, traits[_DOCUMENT]["flags"]
@@ -142,20 +150,20 @@ def _begins_like_xml(b: Bytes, i: int) -> bool:
     return i + 5 < size and b[i] == 60 and b[i + 1] == 63 and b[i + 2] == 120 and b[i + 3] == 109
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, inline="always")
 def _add_text(
     b: Bytes, start: int, end: int,
     nodes: Records, segments: Records, blocks: Records, now: Longs, stack: Records, kinds: Bytes,
 ) -> None:  # fmt: skip
     """The text from ``start`` to ``end`` belongs to the innermost open element."""
-    if stack[now[TOP]]["skip"]:
-        if stack[now[TOP]]["tag"] != _HEAD or _is_blank(b, start, end):
-            return
+    if stack[now[TOP]]["tag"] == _HEAD and not _is_blank(b, start, end):
         pop(nodes, now, stack, now[TOP] - 1, start)  # text ends a head
-    chars, marks, seen, spaced = measure(b, start, end, kinds, now[SPACED] if now[OPEN] else 1)
+    if stack[now[TOP]]["skip"]:
+        return
+    seen, gaps, marks, spaced = measure(b, start, end, kinds, now[SPACED] if now[OPEN] else 1)
     node = stack[now[TOP]]["node"]
     if seen or now[OPEN] or nodes[node]["formats"] & T.PRE:
-        add_segment(nodes, segments, blocks, now, stack, TEXT, node, start, end, chars, marks, spaced)
+        add_segment(nodes, segments, blocks, now, stack, TEXT, node, start, end, seen + gaps, marks, spaced)
 
 
 @njit(nogil=True, cache=True)
@@ -184,11 +192,11 @@ def _declaration(
     return min(i + 1, size)
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, inline="always")
 def _start_tag(
     b: Bytes, i: int,
     nodes: Records, segments: Records, blocks: Records, now: Longs, stack: Records,
-    names: Records, traits: Records, kinds: Bytes, step: NDArray[np.int16], found: Hashes, symbols: Bytes,
+    names: Records, traits: Records, kinds: Bytes, step: NDArray[np.uint16], found: Hashes, symbols: Bytes,
 ) -> int:  # fmt: skip
     """The start tag whose name begins at byte ``i``; returns the byte after it, or after its raw text."""
     size = len(b)
@@ -294,7 +302,7 @@ def _start_tag(
     return skip_attributes(b, end + 2) if raw and end < size else end
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, inline="always")
 def _opens(nodes: Records, now: Longs, stack: Records, tag: int, flags: int, at: int) -> bool:
     """Close what the start tag at byte ``at`` ends; whether it opens an element."""
     if tag in (_HTML, _BODY):
@@ -311,7 +319,7 @@ def _opens(nodes: Records, now: Longs, stack: Records, tag: int, flags: int, at:
     if flags & T.LEAVES:
         leave_foreign(nodes, now, stack, at)
     close_implied(nodes, now, stack, tag, flags, at)
-    if flags & T.BLOCK:
+    if flags & T.BLOCK and not stack[now[TOP]]["skip"]:
         flush(now)
     return True
 
@@ -345,7 +353,7 @@ def _annotate(
     add_segment(nodes, segments, blocks, now, stack, FORMULA, stack[math]["node"], start, end, 1, 0, 0)
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, inline="always")
 def _end_tag(
     b: Bytes, i: int, nodes: Records, segments: Records, blocks: Records, now: Longs, stack: Records,
     names: Records, traits: Records,

@@ -78,12 +78,12 @@ NAME = np.dtype([("hash", np.uint64), ("tag", np.uint8), ("attribute", np.uint8)
 TRAIT = np.dtype([("categories", np.uint64), ("formats", np.uint16), ("flags", np.uint16)], align=True)
 
 
-@njit(nogil=True, cache=True, inline="always")
+@njit(nogil=True, cache=True)
 def start_hash() -> np.uint64:
     return _OFFSET
 
 
-@njit(nogil=True, cache=True, inline="always")
+@njit(nogil=True, cache=True)
 def add_to_hash(hashed: np.uint64, byte: np.uint8) -> np.uint64:
     """FNV-1a, a byte at a time, upper-case ASCII letters taken as lower-case."""
     if np.uint8(65) <= byte <= np.uint8(90):

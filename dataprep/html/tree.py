@@ -45,7 +45,7 @@ _TABLE, _TBODY, _TD, _TFOOT, _TH, _THEAD, _TR = (
 )
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, inline="always")
 def add_node(nodes: Records, traits: Records, now: Longs, stack: Records, tag: int, at: int) -> int:
     """A new element, whose attributes begin at byte ``at``, inside the innermost open one."""
     node = now[NODES]
@@ -87,7 +87,7 @@ def push(now: Longs, stack: Records, node: int, tag: int, flags: int, skip: bool
     return depth
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, inline="always")
 def add_segment(
     nodes: Records, segments: Records, blocks: Records, now: Longs, stack: Records,
     kind: int, node: int, start: int, end: int, chars: int, marks: int, spaced: int,
@@ -141,7 +141,7 @@ def pop(nodes: Records, now: Longs, stack: Records, depth: int, at: int) -> None
     top = now[TOP]
     count = now[NODES]
     while top > depth:
-        if stack[top]["flags"] & T.BLOCK:
+        if stack[top]["flags"] & T.BLOCK and not stack[top]["skip"]:
             flush(now)
         node = stack[top]["node"]
         nodes[node]["end"] = count
@@ -168,7 +168,7 @@ def leave_foreign(nodes: Records, now: Longs, stack: Records, at: int) -> None:
         pop(nodes, now, stack, stack[now[TOP]]["foreign"] - 1, at)
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, inline="always")
 def close_implied(nodes: Records, now: Longs, stack: Records, tag: int, flags: int, at: int) -> None:
     """Close what the start tag of ``tag`` ends (HTML Standard 13.1.2.4)."""
     if flags & T.CLOSES_P or tag == _A:
@@ -220,18 +220,18 @@ def close_implied(nodes: Records, now: Longs, stack: Records, tag: int, flags: i
         pop(nodes, now, stack, found - 1, at)
 
 
-@njit(nogil=True, cache=True, inline="always")
+@njit(nogil=True, cache=True)
 def _is_cell(tag: int) -> bool:
     return tag in (_TD, _TH)
 
 
-@njit(nogil=True, cache=True, inline="always")
+@njit(nogil=True, cache=True)
 def _is_row(tag: int) -> bool:
     """A row or a group of rows."""
     return tag in (_TR, _TBODY, _THEAD, _TFOOT)
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, inline="always")
 def close_named(nodes: Records, now: Longs, stack: Records, tag: int, flags: int, at: int) -> None:
     """Close what the end tag of ``tag`` at byte ``at`` closes."""
     block = flags & T.BLOCK
@@ -255,5 +255,5 @@ def close_named(nodes: Records, now: Longs, stack: Records, tag: int, flags: int
                 break
         elif stack[d]["flags"] & stops and not (other == _TEMPLATE and tag == _HEAD):
             break
-    if tag == _P:
+    if tag == _P and not stack[now[TOP]]["skip"]:
         flush(now)

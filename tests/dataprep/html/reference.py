@@ -1,4 +1,7 @@
-"""The words of a page and what they are in, once from the flat DOM and once from a real HTML5 parser (lexbor)."""
+"""The words of a page and what they are in, once from the flat DOM and once from a real HTML5 parser (lexbor).
+
+Both leave out the same elements: those of `tags.SKIP`, inline ones that are hidden, formulas.
+"""
 
 import html
 import re
@@ -16,7 +19,7 @@ from dataprep.html.tags import TAGS
 FLAGS = {name: int(flags) for name, flags in zip(TAGS, tables().traits["flags"], strict=True)}
 HEADINGS = {"h1", "h2", "h3", "h4", "h5", "h6"}
 PRE = {"pre", "listing", "xmp", "plaintext"}
-HIDES = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.I)
+HIDES = re.compile(r"(?<![\w-])(display\s*:\s*none|visibility\s*:\s*hidden)", re.I)
 
 Context = tuple[bool, str, bool, bool, bool]  # in a link, which heading, in pre, in an item, in a cell
 NOTHING: Context = (False, "", False, False, False)
@@ -35,7 +38,7 @@ def inside(context: Context, tag: str, href: bool) -> Context:
 
 
 def lexbor_pieces(page: str) -> Iterator[Piece]:
-    root = LexborHTMLParser(page).root
+    root = LexborHTMLParser(page.removeprefix("\ufeff")).root
     stack: list[tuple[LexborNode | None, Context, bool]] = [(root, NOTHING, False)]
     while stack:
         node, context, after = stack.pop()
@@ -55,7 +58,8 @@ def lexbor_pieces(page: str) -> Iterator[Piece]:
             hidden = not block and (
                 attributes.get("hidden", "until-found") != "until-found" or HIDES.search(attributes.get("style") or "")
             )
-            if flags & T.SKIP or hidden or tag == "math":
+            in_heading = tag == "button" and context[1] != ""
+            if (flags & T.SKIP and not in_heading) or hidden or tag == "math":
                 if block:
                     yield "\n", context
                 continue
@@ -76,7 +80,7 @@ def own_pieces(page: str) -> Iterator[Piece]:
     contexts: list[Context] = []
     for node in dom.nodes[:count]:
         outer = contexts[node["parent"]] if contexts else NOTHING
-        contexts.append(inside(outer, TAGS[node["tag"]], node["link"] == len(contexts)))
+        contexts.append(inside(outer, TAGS[node["tag"]], bool(node["link"] == len(contexts))))
     for k in range(blocks):
         for segment in dom.segments[dom.blocks[k]["first"] : dom.blocks[k + 1]["first"]]:
             node = dom.nodes[segment["node"]]

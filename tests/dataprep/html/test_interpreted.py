@@ -6,14 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
 
-from tests.dataprep.html.interpreted import HOSTILE
-
-
-@pytest.fixture(scope="module")
-def lines():
-    """Lines run for each hostile page at one size and at twice that size."""
+def test_twice_the_hostile_page_is_about_twice_the_work_and_no_place_is_negative():
     run = subprocess.run(
         [sys.executable, "-m", "tests.dataprep.html.interpreted"],
         cwd=Path(__file__).parents[3],
@@ -22,10 +16,6 @@ def lines():
         text=True,
     )
     assert run.returncode == 0, run.stderr
-    return json.loads(run.stdout)
-
-
-@pytest.mark.parametrize("name", HOSTILE)
-def test_twice_the_hostile_page_is_about_twice_the_work(lines, name):
-    small, large = lines[name]
-    assert large <= 2.2 * small
+    lines = json.loads(run.stdout)
+    assert len(lines) > 90
+    assert {page: counts for page, counts in lines.items() if counts[1] > 2.2 * counts[0]} == {}
