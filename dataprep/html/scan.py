@@ -67,6 +67,8 @@ _A, _ANNOTATION, _BODY, _BR, _BUTTON, _DOCUMENT, _HEAD, _HTML, _IMG, _MATH, _PLA
 _ALT, _ALTTEXT, _ARIA_HIDDEN, _CLASS, _ENCODING, _HIDDEN, _HREF, _ID, _ITEMPROP, _ROLE, _SHADOW, _STYLE, _TYPE = (
     ATTRIBUTE[name] for name in T.ATTRIBUTES[1:]
 )
+# an id on one of these is a slug of its text ("related-work"), for links to it
+_SLUGS = np.array([name in ("a", "dt", "h1", "h2", "h3", "h4", "h5", "h6") for name in T.TAGS])
 _HIDDEN_WORDS, _MATH_WORDS = CATEGORY["hidden"], CATEGORY["math"]
 
 
@@ -229,7 +231,7 @@ def _start_tag(
         if attribute == 0 or had >> attribute & 1:
             continue
         had |= 1 << attribute
-        if attribute in (_CLASS, _ID):
+        if attribute == _CLASS or (attribute == _ID and not _SLUGS[tag]):
             mask |= match(step, found, symbols, b, first, last, BOUNDARY)
         elif attribute == _ROLE:
             mask |= match(step, found, symbols, b, first, last, ROLE)

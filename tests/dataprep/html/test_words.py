@@ -299,6 +299,13 @@ def test_a_name_that_only_looks_like_furniture_cuts_nothing(name):
     assert not int(match(step, found, table, b, 0, len(b), BOUNDARY)) & int(NEGATIVE)
 
 
+def test_the_slug_of_a_heading_is_not_a_name():
+    slugs = '<h2 id="related-work"></h2><dt id="comment"></dt><a id="footer"></a><div id="related-work"></div>'
+    _, dom = scanned(slugs, tables())
+    named = [TAGS[node["tag"]] for node in dom.nodes[: dom.counts[NODES]] if int(node["categories"]) & int(NEGATIVE)]
+    assert named == ["div"]
+
+
 def test_a_sentence_that_only_begins_like_furniture_is_none():
     sentences = [
         "Share prices fell on Monday.",
