@@ -117,7 +117,7 @@ def measure(archive: Path, count: int, size: int, engine: str, repeat: int, scra
         "records": lambda: all(read_records(str(archive), LIMIT)),
         "items": lambda: all(read_pieces([piece], "web", files)),
         "outcomes": lambda: all(extract(read_pieces([piece], "web", files), "web", settings)),
-        "stage": lambda: ExtractSplit(str(scratch), settings)(split, Receipt(str(scratch), "extract", 0, 0)),
+        "stage": lambda: ExtractSplit(str(scratch), settings, 1)(split, Receipt(str(scratch), "extract", 0, 0)),
     }
     best: dict[str, float] = {}
     for _ in range(repeat + 1):  # the first compiles, and starts the child
