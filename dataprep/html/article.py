@@ -180,7 +180,9 @@ def keep_article(nodes: Records, blocks: Records, counts: Longs, sums: Sums, lim
         elif tag == _H1:
             blocks[k]["verdict"] = TITLE
         elif first <= k < last:
-            if linked <= limits.inside_links * size or (tag == _P and size >= limits.prose_chars and sentence):
+            if linked <= (limits.paragraph_links if tag == _P else limits.inside_links) * size or (
+                tag == _P and size >= limits.prose_chars and sentence
+            ):
                 continue
             if not (_H1 < tag <= _H6 and k + 1 < counts[BLOCKS] and _is_good(blocks, k + 1, limits)):
                 blocks[k]["verdict"] = LINKS

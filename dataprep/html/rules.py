@@ -59,6 +59,7 @@ class Thresholds(NamedTuple):
     teaser_link: float = 0.15
     teaser_mass: float = 0.9
     inside_links: float = 0.5
+    paragraph_links: float = 0.8
     prose_chars: int = 40
     outside_links: float = 0.2
     outside_long: int = 100
