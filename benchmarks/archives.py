@@ -20,9 +20,9 @@ import psutil
 from fastwarc.warc import ArchiveIterator
 
 from dataprep.html import pages
-from dataprep.html.charset import decode
-from dataprep.html.engines import load_engine
+from dataprep.html.decode.charset import decode
 from dataprep.html.extraction import extract
+from dataprep.html.others.engines import load_engine
 from dataprep.html.settings import ExtractSettings
 from dataprep.sources.framing import read_records
 from dataprep.sources.reading import read_pieces

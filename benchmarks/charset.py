@@ -22,9 +22,9 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from dataprep.html.charset import LATE_PRESCAN, PRESCAN, TOLERATED, declared_inside, decode
-from dataprep.html.charset_batch import decode_pages
-from dataprep.html.encodings import codec_of, to_text
+from dataprep.html.decode.charset import LATE_PRESCAN, PRESCAN, TOLERATED, declared_inside, decode
+from dataprep.html.decode.charset_batch import decode_pages
+from dataprep.html.decode.encodings import codec_of, to_text
 from dataprep.sources.items import Page
 from dataprep.sources.listing import list_inputs
 from dataprep.sources.reading import read_pieces

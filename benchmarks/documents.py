@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from dataprep.html.charset import decode
-from dataprep.html.engines import load_engine
+from dataprep.html.decode.charset import decode
+from dataprep.html.others.engines import load_engine
 
 LONGEST = 12_000
 

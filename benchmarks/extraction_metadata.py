@@ -21,8 +21,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from dataprep.html.charset import decode
-from dataprep.html.metadata import read_metadata
+from dataprep.html.decode.charset import decode
+from dataprep.html.metadata.fields import read_metadata
 
 FIELDS = ("title", "author", "date")
 Noted = dict[str, Any]

@@ -23,9 +23,9 @@ from dataprep.dedup.hashing import partition_of
 from dataprep.dedup.rows import divided
 from dataprep.document import EXTRACTED, Regrouped
 from dataprep.html.extraction import REMOVED, Outcome, extract, sample_items
-from dataprep.html.memory import SiteMemory, repeated
-from dataprep.html.samples import Samples
 from dataprep.html.settings import ExtractSettings
+from dataprep.html.sites.memory import SiteMemory, repeated
+from dataprep.html.sites.samples import Samples
 from dataprep.parts import PartWriter
 from dataprep.recipe import Source
 from dataprep.sources.items import Item

@@ -12,7 +12,7 @@ from rich.text import Text
 from dataprep import storage
 from dataprep.html.elements import Element, Word
 from dataprep.html.explain import Block, Choice, Cut, Explained, explain
-from dataprep.html.rules import THRESHOLDS
+from dataprep.html.selection.rules import THRESHOLDS
 from dataprep.html.settings import ExtractSettings
 from dataprep.recipe import apply_override
 from dataprep.recipe import explain as mistakes

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from benchmarks.extraction.report import print_table
 from benchmarks.extraction.sets import find_data, members
-from dataprep.html.charset import decode
+from dataprep.html.decode.charset import decode
 
 LANGUAGES = "bulgarian russian hungarian polish slovak slovene greek turkish czech romanian hebrew arabic"
 WIDER = {  # WHATWG Encoding Standard, names and labels

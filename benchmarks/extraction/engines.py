@@ -165,7 +165,12 @@ def _readability() -> Rival:
     return lambda html: html_text(Document(decode(html)).summary(html_partial=True))
 
 
-TUNED = {"alt_texts": False, "comments": False, "list_bullets": False, "post_meta": False}  # dataprep/html/engines.py
+TUNED = {
+    "alt_texts": False,
+    "comments": False,
+    "list_bullets": False,
+    "post_meta": False,
+}  # as others/engines.py has it
 RIVALS: dict[str, tuple[str, Callable[[], Rival]]] = {
     "trafilatura": ("trafilatura", lambda: _trafilatura(fast=False)),
     "trafilatura-fast": ("trafilatura", lambda: _trafilatura(fast=True)),

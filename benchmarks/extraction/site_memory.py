@@ -27,16 +27,16 @@ from fastwarc.warc import ArchiveIterator, WarcRecordType
 from benchmarks.extraction.metrics import Segments, Truth
 from benchmarks.extraction.report import print_table
 from benchmarks.extraction.sets import SETS, find_data, load
-from dataprep.html.charset import decode
-from dataprep.html.dom import BLOCKS, BREAK, Dom, count_tags, room_for
-from dataprep.html.memory import repeated
-from dataprep.html.phrases import phrase_table
-from dataprep.html.rules import ARTICLE, ON_SITE, PAGE, SUM, THRESHOLDS
-from dataprep.html.samples import Samples, sample
-from dataprep.html.scan import scan, tables
-from dataprep.html.select import AUTO, select
-from dataprep.html.sites import LIMITS, Limits, hash_blocks, hash_urls, mark_repeated
-from dataprep.html.tags import TAGS
+from dataprep.html.decode.charset import decode
+from dataprep.html.dom.records import BLOCKS, BREAK, Dom, count_tags, room_for
+from dataprep.html.dom.scan import scan, tables
+from dataprep.html.dom.tags import TAGS
+from dataprep.html.selection.phrases import phrase_table
+from dataprep.html.selection.rules import ARTICLE, ON_SITE, PAGE, SUM, THRESHOLDS
+from dataprep.html.selection.select import AUTO, select
+from dataprep.html.sites.memory import repeated
+from dataprep.html.sites.repeats import LIMITS, Limits, hash_blocks, hash_urls, mark_repeated
+from dataprep.html.sites.samples import Samples, sample
 from dataprep.text.utf8 import Hashes, Utf8
 
 PROFILES = {"auto": AUTO, "article": ARTICLE, "page": PAGE}

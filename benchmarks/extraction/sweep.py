@@ -1,7 +1,7 @@
 """What a threshold, or a rule without it, is worth on the annotated pages.
 
 ``python -m benchmarks.extraction.sweep [--set NAME…] [--dev | --held] [THRESHOLD=VALUE,VALUE…]``; without thresholds,
-each rule is switched off in turn. Thresholds are the fields of `dataprep.html.rules.Thresholds`.
+each rule is switched off in turn. Thresholds are the fields of `dataprep.html.selection.rules.Thresholds`.
 """
 
 import argparse
@@ -13,7 +13,7 @@ from benchmarks.extraction import metrics
 from benchmarks.extraction.engines import ours
 from benchmarks.extraction.sets import Page, find_data, load
 from dataprep.html import kernel
-from dataprep.html.rules import THRESHOLDS, Thresholds
+from dataprep.html.selection.rules import THRESHOLDS, Thresholds
 
 NEVER = 10**9
 WITHOUT: dict[str, dict[str, float]] = {

@@ -15,7 +15,7 @@ from itertools import pairwise
 import numpy as np
 
 from dataprep.crawl.urls import normalise
-from dataprep.html.charset import decode
+from dataprep.html.decode.charset import decode
 from dataprep.html.links import BASE, find_links
 from dataprep.sources.http import media_type
 from dataprep.text.utf8 import Utf8, frozen

@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 
-from dataprep.html.attributes import next_attribute
-from dataprep.html.automaton import BOUNDARY, CATEGORIES, CATEGORY, ITEM, ROLE, match
-from dataprep.html.dom import Records
-from dataprep.html.scan import tables
-from dataprep.html.tags import name_hash
+from dataprep.html.dom.attributes import next_attribute
+from dataprep.html.dom.automaton import BOUNDARY, CATEGORIES, CATEGORY, ITEM, ROLE, match
+from dataprep.html.dom.records import Records
+from dataprep.html.dom.scan import tables
+from dataprep.html.dom.tags import name_hash
 from dataprep.text.utf8 import Bytes
 
 # attribute: how its words are read, and what stands before a word of it

@@ -17,17 +17,17 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from dataprep.compiled import njit
-from dataprep.html.article import container_of
-from dataprep.html.charset_batch import decode_pages
-from dataprep.html.cuts import cut, mass_of, reset, running_sums, why_cut
-from dataprep.html.dom import BLOCKS, NODES, Records, count_tags, room_for
+from dataprep.html.decode.charset_batch import decode_pages
+from dataprep.html.dom.records import BLOCKS, NODES, Records, count_tags, room_for
+from dataprep.html.dom.scan import scan, tables
 from dataprep.html.elements import Element, Elements
 from dataprep.html.pages import PAGES, extract_pages
-from dataprep.html.phrases import phrase_table
-from dataprep.html.render import render
-from dataprep.html.rules import ARTICLE, GENTLE, PAGE, PROFILES, REASONS, SUM, THRESHOLDS, Sums, Thresholds
-from dataprep.html.scan import scan, tables
-from dataprep.html.select import read, select, weigh
+from dataprep.html.rendering.render import render
+from dataprep.html.selection.article import container_of
+from dataprep.html.selection.cuts import cut, mass_of, reset, running_sums, why_cut
+from dataprep.html.selection.phrases import phrase_table
+from dataprep.html.selection.rules import ARTICLE, GENTLE, PAGE, PROFILES, REASONS, SUM, THRESHOLDS, Sums, Thresholds
+from dataprep.html.selection.select import read, select, weigh
 from dataprep.html.settings import ExtractSettings
 from dataprep.text.normal import composed
 from dataprep.text.utf8 import Bytes, Longs, Utf8, frozen, text_column

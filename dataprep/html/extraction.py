@@ -14,10 +14,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from dataprep.document import EXTRACTED, PAGE_SIGNALS, document_ids, metadata_column, source_column
-from dataprep.html.memory import SiteMemory
 from dataprep.html.pages import PAGES, extract_pages, page_batch, plain_pages, sample_pages
-from dataprep.html.samples import Samples
 from dataprep.html.settings import ExtractSettings
+from dataprep.html.sites.memory import SiteMemory
+from dataprep.html.sites.samples import Samples
 from dataprep.parts import Quarantined
 from dataprep.sources.items import Item, Page, Removed, Text
 

@@ -11,17 +11,17 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from dataprep.compiled import njit
-from dataprep.html.choose import Found, room
-from dataprep.html.collect import Words, words
-from dataprep.html.dom import BLOCKS, Dom, room_for, tags_of
-from dataprep.html.memory import Repeated
-from dataprep.html.metadata import columns, metadata
-from dataprep.html.phrases import Phrases, phrase_table
-from dataprep.html.render import render
-from dataprep.html.rules import SUM, THRESHOLDS, Sums, Thresholds
-from dataprep.html.scan import Tables, scan, tables
-from dataprep.html.select import select
-from dataprep.html.sites import LIMITS, Limits, hash_blocks, mark_repeated
+from dataprep.html.dom.records import BLOCKS, Dom, room_for, tags_of
+from dataprep.html.dom.scan import Tables, scan, tables
+from dataprep.html.metadata.choose import Found, room
+from dataprep.html.metadata.collect import Words, words
+from dataprep.html.metadata.fields import columns, metadata
+from dataprep.html.rendering.render import render
+from dataprep.html.selection.phrases import Phrases, phrase_table
+from dataprep.html.selection.rules import SUM, THRESHOLDS, Sums, Thresholds
+from dataprep.html.selection.select import select
+from dataprep.html.sites.memory import Repeated
+from dataprep.html.sites.repeats import LIMITS, Limits, hash_blocks, mark_repeated
 from dataprep.text.utf8 import Bytes, Hashes, Longs, Utf8, frozen
 
 MEASURES = np.dtype(

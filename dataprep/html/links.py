@@ -16,12 +16,12 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from dataprep.compiled import njit
-from dataprep.html.attributes import is_space, next_attribute
-from dataprep.html.claims import ELEMENT, SPARE, hash_of, integers, text_of, word_at, word_table
-from dataprep.html.dom import NODES, Dom, Records, count_tags, room_for
-from dataprep.html.entities import refer
-from dataprep.html.scan import Tables, scan, tables
-from dataprep.html.tags import TAG
+from dataprep.html.dom.attributes import is_space, next_attribute
+from dataprep.html.dom.entities import refer
+from dataprep.html.dom.records import NODES, Dom, Records, count_tags, room_for
+from dataprep.html.dom.scan import Tables, scan, tables
+from dataprep.html.dom.tags import TAG
+from dataprep.html.metadata.claims import ELEMENT, SPARE, hash_of, integers, text_of, word_at, word_table
 from dataprep.text.utf8 import Bytes, Longs, Utf8, encode, text_column
 
 KINDS = ("", "a", "area", "canonical", "alternate", "next", "prev", "frame", "refresh", "base")

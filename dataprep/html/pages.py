@@ -17,16 +17,16 @@ import pyarrow.compute as pc
 
 from dataprep.child.parent import borrowed
 from dataprep.document import PAGE_SIGNALS
-from dataprep.html.charset import decode
-from dataprep.html.charset_batch import decode_pages
+from dataprep.html.decode.charset import decode
+from dataprep.html.decode.charset_batch import decode_pages
 from dataprep.html.kernel import extract
-from dataprep.html.memory import Repeated, SiteMemory
-from dataprep.html.rules import PROFILES
-from dataprep.html.samples import Samples, sample
-from dataprep.html.sandbox import Extracted, Failed, Sandbox
-from dataprep.html.select import AUTO
+from dataprep.html.others.sandbox import Extracted, Failed, Sandbox
+from dataprep.html.selection.rules import PROFILES
+from dataprep.html.selection.select import AUTO
 from dataprep.html.settings import ExtractSettings
-from dataprep.html.sites import NONE, hash_urls
+from dataprep.html.sites.memory import Repeated, SiteMemory
+from dataprep.html.sites.repeats import NONE, hash_urls
+from dataprep.html.sites.samples import Samples, sample
 from dataprep.sources.items import valid_text
 from dataprep.text.normal import composed
 from dataprep.text.utf8 import Hashes, Utf8, text_column

@@ -36,7 +36,8 @@ def test_a_kernel_is_compiled_anew_when_one_that_it_calls_from_another_file_has_
         )
         results.append(run.stdout.strip())
     assert results == ["1", "1", "2"]
-    assert list((package / "probe" / "__pycache__").glob("caller.call*.nbi")) or os.environ.get("NUMBA_CACHE_DIR")
+    cached = list((package / "probe" / "__pycache__").glob("*/caller.call*.nbi"))
+    assert len(cached) == 1 or os.environ.get("NUMBA_CACHE_DIR")  # what is out of date is deleted
 
 
 def test_every_kernel_module_compiles_by_it() -> None:

@@ -1,7 +1,7 @@
 """Children wait for the next task that needs the same, and for no other."""
 
 from dataprep.child.parent import borrowed
-from dataprep.html.sandbox import Sandbox
+from dataprep.html.others.sandbox import Sandbox
 from dataprep.html.settings import ExtractSettings
 
 PAGE = b"<p>A paragraph that says hello to you.</p>"

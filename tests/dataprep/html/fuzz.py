@@ -21,18 +21,18 @@ from typing import Any
 
 import numpy as np
 
-from dataprep.html.choose import room
-from dataprep.html.collect import words
-from dataprep.html.dom import BLOCKS, Dom, count_tags, room_for
+from dataprep.html.dom.records import BLOCKS, Dom, count_tags, room_for
+from dataprep.html.dom.scan import scan, tables
+from dataprep.html.dom.tags import ATTRIBUTES, TAGS
 from dataprep.html.links import find_links
-from dataprep.html.metadata import metadata
-from dataprep.html.phrases import phrase_table
-from dataprep.html.render import render
-from dataprep.html.rules import SUM, THRESHOLDS
-from dataprep.html.scan import scan, tables
-from dataprep.html.select import AUTO, select
-from dataprep.html.sites import hash_blocks
-from dataprep.html.tags import ATTRIBUTES, TAGS
+from dataprep.html.metadata.choose import room
+from dataprep.html.metadata.collect import words
+from dataprep.html.metadata.fields import metadata
+from dataprep.html.rendering.render import render
+from dataprep.html.selection.phrases import phrase_table
+from dataprep.html.selection.rules import SUM, THRESHOLDS
+from dataprep.html.selection.select import AUTO, select
+from dataprep.html.sites.repeats import hash_blocks
 from dataprep.text.utf8 import Bytes, Utf8
 from tests.conftest import find_shared_data
 from tests.dataprep.html.invariants import check_scan, check_selection

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 
 import dataprep.html
-from dataprep.html import scan, tree
-from dataprep.html.dom import Dom
+from dataprep.html.dom import scan, tree
+from dataprep.html.dom.records import Dom
 from dataprep.text.utf8 import Bytes
 from tests.dataprep.html.fuzz import SEEDS, STAGES, Mutator, rubbish_dom
 

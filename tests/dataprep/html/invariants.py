@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from dataprep.html.dom import BREAK, FORMULA, TEXT, Dom
-from dataprep.html.rules import REASONS
-from dataprep.html.scan import tables
-from dataprep.html.tags import BLOCK, TAG
+from dataprep.html.dom.records import BREAK, FORMULA, TEXT, Dom
+from dataprep.html.dom.scan import tables
+from dataprep.html.dom.tags import BLOCK, TAG
+from dataprep.html.selection.rules import REASONS
 
 TRAITS = tables().traits
 BLOCK_TAGS = (TRAITS["flags"] & BLOCK != 0).tolist()

@@ -11,10 +11,10 @@ from collections.abc import Iterator
 import numpy as np
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
-from dataprep.html import tags as T
-from dataprep.html.dom import BREAK, TEXT, count_tags, room_for
-from dataprep.html.scan import scan, tables
-from dataprep.html.tags import TAGS
+from dataprep.html.dom import tags as T
+from dataprep.html.dom.records import BREAK, TEXT, count_tags, room_for
+from dataprep.html.dom.scan import scan, tables
+from dataprep.html.dom.tags import TAGS
 
 FLAGS = {name: int(flags) for name, flags in zip(TAGS, tables().traits["flags"], strict=True)}
 HEADINGS = {"h1", "h2", "h3", "h4", "h5", "h6"}

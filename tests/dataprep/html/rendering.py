@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from dataprep.html.dom import count_tags, room_for
-from dataprep.html.render import render
-from dataprep.html.scan import scan, tables
+from dataprep.html.dom.records import count_tags, room_for
+from dataprep.html.dom.scan import scan, tables
+from dataprep.html.rendering.render import render
 
 
 def scanned(html):

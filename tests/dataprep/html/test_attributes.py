@@ -6,8 +6,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from selectolax.lexbor import LexborHTMLParser
 
-from dataprep.html.attributes import hides, is_tex, next_attribute, skip_attributes
-from dataprep.html.tags import name_hash
+from dataprep.html.dom.attributes import hides, is_tex, next_attribute, skip_attributes
+from dataprep.html.dom.tags import name_hash
 
 SOUP = st.lists(
     st.sampled_from(

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dataprep.html.automaton import BOUNDARY, CATEGORIES, CATEGORY, ITEM, ROLE, build, class_words, entries, match
+from dataprep.html.dom.automaton import BOUNDARY, CATEGORIES, CATEGORY, ITEM, ROLE, build, class_words, entries, match
 
 SYMBOLS = {letter: code for code, letter in enumerate("abc")}
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dataprep.html.charset import decode
-from dataprep.html.encodings import codec_of, to_text
+from dataprep.html.decode.charset import decode
+from dataprep.html.decode.encodings import codec_of, to_text
 
 GERMAN = "Füße, Öl und Käse für alle, die größer sind als wir. " * 5
 JAPANESE = "これは日本語の文章です。文字コードを調べるために書きました。" * 5

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dataprep.html.charset import LATE_PRESCAN, PRESCAN, decode
-from dataprep.html.charset_batch import decode_pages
-from dataprep.html.charset_kernel import ASCII, BLOCK, OTHER, UTF8, kinds
+from dataprep.html.decode.charset import LATE_PRESCAN, PRESCAN, decode
+from dataprep.html.decode.charset_batch import decode_pages
+from dataprep.html.decode.charset_kernel import ASCII, BLOCK, OTHER, UTF8, kinds
 from dataprep.text.utf8 import frozen
 
 PIECES = st.sampled_from(

@@ -9,8 +9,8 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dataprep.html.collect import words
-from dataprep.html.dates import LONGEST, find_date, find_path_date
+from dataprep.html.metadata.collect import words
+from dataprep.html.metadata.dates import LONGEST, find_date, find_path_date
 
 
 def date(text: str, american: bool = False) -> str:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dataprep.html.encodings import codec_of, extends_ascii, to_text
+from dataprep.html.decode.encodings import codec_of, extends_ascii, to_text
 
 CODECS = ["cp1252", "cp1255", "cp874", "koi8-u", "euc_jp", "iso2022_jp_ext", "cp932", "gb18030", "big5hkscs", "cp949"]
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dataprep.html.entities import NOTHING, refer
+from dataprep.html.dom.entities import NOTHING, refer
 
 PIECES = st.one_of(
     st.sampled_from(

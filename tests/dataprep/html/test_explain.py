@@ -5,9 +5,9 @@ import tarfile
 
 import pytest
 
-from dataprep.html.automaton import CATEGORIES
+from dataprep.html.dom.automaton import CATEGORIES
 from dataprep.html.explain import explain
-from dataprep.html.rules import REASONS
+from dataprep.html.selection.rules import REASONS
 from dataprep.html.settings import ExtractSettings
 from tests.dataprep.html.test_pages import HOSTILE, WORDS
 

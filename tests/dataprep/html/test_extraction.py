@@ -10,8 +10,8 @@ import pytest
 
 from dataprep.document import EXTRACTED, document_id
 from dataprep.html import extraction
-from dataprep.html.engines import load_engine
 from dataprep.html.extraction import REMOVED, extract
+from dataprep.html.others.engines import load_engine
 from dataprep.html.settings import ExtractSettings
 from dataprep.parts import Quarantined
 from dataprep.sources.items import Page, Removed, Text

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from dataprep.html.measure import COUNTED, byte_kinds, ends_sentence, measure
+from dataprep.html.dom.measure import COUNTED, byte_kinds, ends_sentence, measure
 
 PIECES = st.lists(
     st.one_of(

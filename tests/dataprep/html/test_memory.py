@@ -10,14 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dataprep.dedup.hashing import partition_of
-from dataprep.html.dom import BLOCKS, count_tags, room_for
-from dataprep.html.memory import TABLE, SiteMemory, repeated
-from dataprep.html.phrases import phrase_table
-from dataprep.html.rules import ARTICLE, ON_SITE, SUM, THRESHOLDS
-from dataprep.html.samples import SAMPLES, Samples, sample
-from dataprep.html.scan import scan, tables
-from dataprep.html.select import select
-from dataprep.html.sites import LIMITS, hash_blocks, hash_urls, mark_repeated
+from dataprep.html.dom.records import BLOCKS, count_tags, room_for
+from dataprep.html.dom.scan import scan, tables
+from dataprep.html.selection.phrases import phrase_table
+from dataprep.html.selection.rules import ARTICLE, ON_SITE, SUM, THRESHOLDS
+from dataprep.html.selection.select import select
+from dataprep.html.sites.memory import TABLE, SiteMemory, repeated
+from dataprep.html.sites.repeats import LIMITS, hash_blocks, hash_urls, mark_repeated
+from dataprep.html.sites.samples import SAMPLES, Samples, sample
 from dataprep.text.utf8 import Utf8
 
 MANY = 10_000  # tags

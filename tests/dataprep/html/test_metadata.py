@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dataprep.html.choose import LIMITS
-from dataprep.html.metadata import COLUMNS, read_metadata
+from dataprep.html.metadata.choose import LIMITS
+from dataprep.html.metadata.fields import COLUMNS, read_metadata
 
 
 def fields(page: str | bytes, url: str = "") -> dict[str, str | None]:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from dataprep.html.nesting import too_deep
+from dataprep.html.others.nesting import too_deep
 
 
 @pytest.mark.parametrize(

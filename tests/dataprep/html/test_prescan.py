@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dataprep.html.charset import LATE_PRESCAN, declared_inside
-from dataprep.html.encodings import codec_of
-from dataprep.html.prescan import labels
-from dataprep.html.prescan_kernel import NONE, next_label, xml_label
+from dataprep.html.decode.charset import LATE_PRESCAN, declared_inside
+from dataprep.html.decode.encodings import codec_of
+from dataprep.html.decode.prescan import labels
+from dataprep.html.decode.prescan_kernel import NONE, next_label, xml_label
 from dataprep.text.utf8 import frozen
 
 

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from dataprep.html.raw import closed_by, find
+from dataprep.html.dom.raw import closed_by, find
 from tests.dataprep.html.reference import lexbor_pieces, own_pieces, words
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from dataprep.html.render import render
+from dataprep.html.rendering.render import render
 from tests.dataprep.html.rendering import rendered, scanned, text
 
 LONG = "A paragraph in a cell that only places it, long enough that nobody would read it in a line of a table."

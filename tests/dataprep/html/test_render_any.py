@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dataprep.html.dom import TEXT
+from dataprep.html.dom.records import TEXT
 from tests.dataprep.html.rendering import rendered, scanned, text
 
 BLANK = "[ \t\n\v\f\r\xa0\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+"

@@ -6,8 +6,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from dataprep.html.samples import SAMPLES, Samples, sample
-from dataprep.html.sites import LIMITS, hash_urls
+from dataprep.html.sites.repeats import LIMITS, hash_urls
+from dataprep.html.sites.samples import SAMPLES, Samples, sample
 from dataprep.text.utf8 import Utf8
 
 MANY = 10_000  # tags
@@ -85,7 +85,7 @@ def test_a_sample_has_the_pages_with_the_smallest_hashes_each_url_once():
 
 
 def test_samples_are_thinned_out_while_they_grow(monkeypatch):
-    monkeypatch.setattr("dataprep.html.samples.HELD_BYTES", 1000)
+    monkeypatch.setattr("dataprep.html.sites.samples.HELD_BYTES", 1000)
     samples = Samples(FEW)
     most = 0
     for start in range(0, 2000, 20):

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from dataprep.child.parent import borrowed
-from dataprep.html.sandbox import Extracted, Failed, Sandbox
+from dataprep.html.others.sandbox import Extracted, Failed, Sandbox
 from dataprep.html.settings import ExtractSettings
 
 ENGINE = "tests.dataprep.html.engines:hostile"
@@ -124,7 +124,7 @@ def test_sandboxes_work_in_threads():
 
 def test_no_child_outlives_its_parent():
     script = (
-        "from dataprep.html.sandbox import Sandbox\n"
+        "from dataprep.html.others.sandbox import Sandbox\n"
         "from dataprep.html.settings import ExtractSettings\n"
         f"s = Sandbox(ExtractSettings(page_seconds=1.0), {ENGINE!r})\n"
         "s.extract([(b'one', None)])\n"

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dataprep.html.dom import BLOCKS, count_tags, room_for
-from dataprep.html.rules import ON_SITE
-from dataprep.html.scan import scan, tables
-from dataprep.html.sites import LIMITS, hash_blocks, hash_urls, mark_repeated
+from dataprep.html.dom.records import BLOCKS, count_tags, room_for
+from dataprep.html.dom.scan import scan, tables
+from dataprep.html.selection.rules import ON_SITE
+from dataprep.html.sites.repeats import LIMITS, hash_blocks, hash_urls, mark_repeated
 
 LONG = "Sign up for our newsletter and never miss another story."
 

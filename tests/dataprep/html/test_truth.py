@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from dataprep.html.charset import decode
+from dataprep.html.decode.charset import decode
 from tests.dataprep.html.fuzz import real_pages
 from tests.dataprep.html.reference import lexbor_pieces, own_pieces, words
 

@@ -12,7 +12,8 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dataprep.html.automaton import (
+import dataprep.html
+from dataprep.html.dom.automaton import (
     BEYOND,
     BOUNDARY,
     CATEGORIES,
@@ -27,13 +28,13 @@ from dataprep.html.automaton import (
     parse_entries,
     symbols_of,
 )
-from dataprep.html.dom import NODES, count_tags, room_for
+from dataprep.html.dom.records import NODES, count_tags, room_for
+from dataprep.html.dom.scan import scan, tables
+from dataprep.html.dom.tags import TAG, TAGS, traits
 from dataprep.html.pages import extract_pages
-from dataprep.html.phrases import FOLDED, KINDS, fold_table, folded, phrase_of, phrase_table
-from dataprep.html.rules import NEGATIVE
-from dataprep.html.scan import scan, tables
+from dataprep.html.selection.phrases import FOLDED, KINDS, fold_table, folded, phrase_of, phrase_table
+from dataprep.html.selection.rules import NEGATIVE
 from dataprep.html.settings import ExtractSettings
-from dataprep.html.tags import TAG, TAGS, traits
 
 TYPICAL = Path(__file__).parent / "typical"
 LANGUAGES = yaml.safe_load((TYPICAL / "languages.yaml").read_text("utf-8"))
@@ -203,7 +204,7 @@ def test_case_is_folded_as_python_does():
 
 @pytest.mark.parametrize("name", LISTS)
 def test_a_list_is_sorted_and_has_no_entry_twice(name):
-    text = (Path(entries.__code__.co_filename).parent / "words" / f"{name}.yaml").read_text("utf-8")
+    text = (Path(dataprep.html.__file__).parent / "words" / f"{name}.yaml").read_text("utf-8")
     for group, languages in yaml.safe_load(text).items():
         for language, listed in languages.items():
             assert all(isinstance(entry, str) for entry in listed), (group, language)

@@ -1,0 +1,71 @@
+"""How many bytes the text of a page can take at most, so that writing it need not look."""
+
+from typing import Any
+
+import numpy as np
+
+from dataprep.compiled import njit
+from dataprep.html.dom.records import BLOCKS, BREAK, FORMULA, NODES, Records
+from dataprep.html.dom.tags import CODE, PRE, SUB, SUP
+from dataprep.html.rendering.layout import columns_before
+from dataprep.text.utf8 import Bytes, Longs
+
+MARK = 12  # bytes of the longest mark of an item: a sign, nine digits, a full stop and a blank
+BLOCK = 48  # of what is written once a block, lines aside: gap, marks of a heading, a fence with its language
+FORMATS = 16  # of what may end and begin between two segments in Markdown
+BARS = 4  # before and after a cell
+QUOTES = 6  # two quotation marks, or what is put around a script
+
+
+@njit(nogil=True, cache=True)
+def room(
+    b: Bytes,
+    counts: Longs,
+    nodes: Records,
+    segments: Records,
+    blocks: Records,
+    layout: Records,
+    markdown: bool,
+) -> int:
+    """An upper bound.
+
+    No reference grows by more than a fifth. In Markdown a character may be escaped; a run of backticks may need two
+    longer ones around it; a digit becomes a superscript of three bytes.
+    """
+    total: Any = 0
+    for k in range(counts[BLOCKS]):
+        if blocks[k]["verdict"]:
+            continue
+        node = blocks[k]["node"]
+        item = layout[node]["item"]
+        if item >= 0:
+            item = layout[item]["item"]
+        depth = np.int64(layout[item]["depth"]) if item >= 0 else 0
+        line = 1 + (MARK * depth if markdown else 2 * depth + MARK)
+        total += BLOCK + 7 * line
+        pre = nodes[node]["formats"] & PRE
+        for s in range(blocks[k]["first"], blocks[k + 1]["first"]):
+            kind = segments[s]["kind"]
+            start, end = np.int64(segments[s]["start"]), np.int64(segments[s]["end"])
+            size = end - start
+            formats = nodes[segments[s]["node"]]["formats"]
+            if kind == BREAK:
+                total += line
+            elif formats & (SUB | SUP) or (markdown and formats & (CODE | PRE)):
+                total += 3 * size
+            elif markdown or kind == FORMULA:
+                total += 2 * size
+            else:
+                total += size + size // 5
+            total += FORMATS
+            if pre:
+                for i in range(start, end):
+                    total += line if b[i] == 10 or b[i] == 13 or b[i] == 38 else 0
+    total += counts[NODES] * (QUOTES + BARS)
+    for n in range(1, counts[NODES] if markdown else 0):
+        if nodes[n]["link"] == n:
+            total += 4 + 3 * (nodes[n]["inner"] - nodes[n]["attributes"])
+        if layout[n]["row"] == n or layout[n]["table"] == n:
+            columns = columns_before(layout[layout[n]["table"]]["columns"], 63) + 2 if layout[n]["table"] >= 0 else 0
+            total += 8 * (layout[n]["column"] + columns)
+    return total
