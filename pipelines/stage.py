@@ -110,9 +110,13 @@ class Stage(ABC):
     def receipts(self, phase: str) -> list[dict[str, Any]]:
         return read_receipts(self.directory, phase)
 
+    def kept_directory(self, name: str) -> str:
+        """Where the kept parts of an earlier stage are."""
+        return storage.join(self.out, name, "kept")
+
     def upstream_parts(self, name: str) -> list[FileInfo]:
         """The kept parts of an earlier stage, by name."""
-        return storage.list_files(storage.join(self.out, name, "kept"), ".parquet")
+        return storage.list_files(self.kept_directory(name), ".parquet")
 
     def missing_output(self, manifest: dict[str, Any]) -> str | None:
         """A file that the manifest lists and that is gone or has another size, or None; other files are not ours."""

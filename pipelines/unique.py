@@ -3,8 +3,8 @@
 - *sign*: every part gets its signature file; keys that similar documents share are regrouped by partition; each bucket
   becomes a star of edges.
 - *large*, *small* (only if edges lie in several partitions): contraction rounds, until neither changes an edge.
-- *members*, *judge*, *verdicts*: members of components go back to their parts for their signatures, are regrouped by
-  component and judged; the verdicts go back to the parts.
+- *members*, *judge*, *verdicts*: members of components go back to their parts for their signatures and sets of
+  shingles, are regrouped by component and judged; the verdicts go back to the parts.
 - *write*: every part is divided into kept and removed.
 
 On the way a document is a reference, part number and row. What is kept depends on texts, ids and the keep policy only.
@@ -26,8 +26,9 @@ import pyarrow.parquet as pq
 from dataprep import storage
 from dataprep.dedup import components, rows
 from dataprep.dedup.bands import candidate_keys, sorted_pairs
-from dataprep.dedup.hashing import partition_of
+from dataprep.dedup.hashing import I64, partition_of
 from dataprep.dedup.policy import check_columns, preference_columns
+from dataprep.dedup.sets import ShingleSets
 from dataprep.dedup.settings import DedupSettings
 from dataprep.dedup.sidecar import Signatures
 from dataprep.dedup.verdict import judge
@@ -79,7 +80,7 @@ class UniqueStage(Stage):
         return [
             ("sign", partial(self.build_candidates, partitions=1)),
             ("large-00", partial(self.build_rounds, first=0, partitions=1)),
-            ("members", partial(self.build_judgement, parts=1, members=0)),
+            ("members", partial(self.build_judgement, parts=1, size=0)),
             ("write", partial(self.build_output, parts=1)),
         ]
 
@@ -93,7 +94,8 @@ class UniqueStage(Stage):
         if edges:
             # each edge of a star is a member beside its centre
             members = 2 * sum(split.load()["edges"] for split in edges)
-            run("members", partial(self.build_judgement, parts=len(parts), members=members), edges)
+            size = members * self._member_bytes(documents)
+            run("members", partial(self.build_judgement, parts=len(parts), size=size), edges)
         run("write", partial(self.build_output, parts=len(parts)), parts)
 
     def _contract(self, run: Run) -> list[Split]:
@@ -116,6 +118,12 @@ class UniqueStage(Stage):
         outputs = [next_split(receipt) for receipt in self.receipts(f"{phase}.reduce")]
         return [split for split in outputs if split.load()["edges"]]
 
+    def _member_bytes(self, documents: int) -> int:
+        """What a member takes with it to be judged: its signature and, as many as documents have, its shingles."""
+        settings = self.recipe.deduplicate
+        shingles = sum(receipt["extra"]["shingles"] for receipt in self.receipts("sign")) // documents
+        return 64 + 4 * settings.permutations + (0 if settings.verify == "estimate" else 8 * shingles)
+
     def _partitions(self, size: int) -> int:
         return max(1, -(-size // self.partition_bytes))
 
@@ -137,14 +145,13 @@ class UniqueStage(Stage):
                 splits = splits | self._shuffle(phase, EdgesByNode(partitions, kind == "large"), star)
         return splits
 
-    def build_judgement(self, splits: beam.PCollection, parts: int, members: int) -> beam.PCollection:
+    def build_judgement(self, splits: beam.PCollection, parts: int, size: int) -> beam.PCollection:
         settings = self.recipe.deduplicate
-        partitions = self._partitions(members * (4 * settings.permutations + 64))
+        partitions = self._partitions(size)
         width = group_width(parts)
         members_of_parts = splits | self._shuffle("members", MembersByPart(width), GatherMembers(self.directory))
-        judged = members_of_parts | self._shuffle(
-            "judge", MembersByComponent(self.directory, partitions), JudgeComponents(self.directory, settings)
-        )
+        by_component = MembersByComponent(self.directory, self.kept_directory("clean"), settings, partitions)
+        judged = members_of_parts | self._shuffle("judge", by_component, JudgeComponents(self.directory, settings))
         return judged | self._shuffle("verdicts", VerdictsByPart(width), GatherVerdicts(self.directory))
 
     def build_output(self, splits: beam.PCollection, parts: int) -> beam.PCollection:
@@ -212,6 +219,7 @@ class SignPart:
         signatures = Signatures.of(batches, self.settings)
         signatures.save(signature_file(self.directory, split.index), self.settings)
         receipt.extra["short_documents"] = int(np.count_nonzero(signatures.shingles == 0))
+        receipt.extra["shingles"] = int(signatures.shingles.sum(dtype=np.int64))
         references = rows.references(split.index, len(signatures.ids))
         keys, members = components.collapse_buckets(
             *candidate_keys(signatures.values, signatures.shingles, signatures.exact, references, self.settings)
@@ -287,19 +295,38 @@ class GatherMembers:
 
 @dataclass(frozen=True)
 class MembersByComponent:
-    """Mapper: members with their signatures, by component."""
+    """Mapper: members with their signatures and sets of shingles, by component."""
 
     directory: str
+    documents: str  # where their parts are
+    settings: DedupSettings
     partitions: int
 
     def __call__(self, split: Split, receipt: Receipt) -> Rows:
         documents, labels = rows.read_pairs([rows.read_rows(split.load()["path"])])
         parts = rows.part_of(documents)
+        files = storage.list_files(self.documents, ".parquet")
         for part in components.distinct(parts.astype(np.uint64)).tolist():
             here = parts == part
-            signatures = Signatures.load(signature_file(self.directory, part)).take(rows.row_of(documents[here]))
-            batch = rows.member_rows(labels[here], documents[here], signatures)
-            yield from rows.divided(batch, partition_of(labels[here], self.partitions))
+            signatures = Signatures.load(signature_file(self.directory, part))
+            for chosen, sets in self._sets(files[part].path, rows.row_of(documents[here])):
+                component = labels[here][chosen]
+                references = documents[here][chosen]
+                batch = rows.member_rows(component, references, signatures.take(rows.row_of(references)), sets)
+                yield from rows.divided(batch, partition_of(component, self.partitions))
+
+    def _sets(self, path: str, wanted: I64) -> Iterator[tuple[slice, ShingleSets]]:
+        """Which of the ascending rows ``wanted`` of a part, and their sets of shingles, batch after batch."""
+        if self.settings.verify == "estimate":
+            yield slice(0, wanted.size), ShingleSets.empty(wanted.size)
+            return
+        begin = 0
+        for batch in read_part(path, ["text"]):
+            low, high = np.searchsorted(wanted, [begin, begin + batch.num_rows]).tolist()
+            if high > low:
+                text = batch.column("text").take(pa.array(wanted[low:high] - begin))
+                yield slice(low, high), ShingleSets.of(text, self.settings)
+            begin += batch.num_rows
 
 
 @dataclass(frozen=True)
@@ -310,10 +337,10 @@ class JudgeComponents:
     settings: DedupSettings
 
     def __call__(self, partition: int, batches: Iterable[pa.RecordBatch], receipt: Receipt) -> dict[str, Any]:
-        labels, documents, members = rows.read_members(batches)
-        verdicts = judge(labels, members, self.settings)
+        labels, documents, members, sets = rows.read_members(batches)
+        verdicts = judge(labels, members, sets, self.settings)
         path = work_file(self.directory, "judge", partition)
-        removals = rows.removal_rows(verdicts, documents, members)
+        removals = rows.removal_rows(verdicts, documents, members, self.settings.verify)
         rows.write_rows(path, removals)
         return {
             "path": path,

@@ -10,6 +10,7 @@ In the order data flows:
 - ``sidecar``     the file beside each part that holds all of these
 - ``bands``       signatures → the keys that similar documents share
 - ``components``  shared keys → edges → connected components, by contraction in bounded memory
+- ``sets``        sets of shingles, for exact comparison
 - ``verdict``     components → who is kept, who is removed, for which kept copy and how similar
 - ``rows``        what travels between workers, and verdicts applied to document batches
 - ``_reference``  the same in plain Python, for readers and tests

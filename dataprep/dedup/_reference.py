@@ -1,5 +1,6 @@
 """The same algorithms in plain Python: what the kernels must equal."""
 
+import math
 import re
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 
@@ -42,6 +43,17 @@ def jaccard(a: str, b: str, size: int) -> float:
     """Of the sets of shingles; 0 when neither has one."""
     one, two = set(shingles(a, size)), set(shingles(b, size))
     return len(one & two) / max(len(one | two), 1)
+
+
+def containment(removed: str, kept: str, size: int) -> float:
+    """The share of ``removed``'s shingles that ``kept`` has."""
+    one, two = set(shingles(removed, size)), set(shingles(kept, size))
+    return len(one & two) / max(len(one), 1)
+
+
+def agreement_needed(similarity: float, width: int, margin: float) -> int:
+    """Values of two signatures that agree if the sets are so similar, less ``margin`` standard errors."""
+    return math.ceil(width * similarity - margin * math.sqrt(width * similarity * (1 - similarity)))
 
 
 def components(edges: Iterable[tuple[int, int]]) -> dict[int, int]:

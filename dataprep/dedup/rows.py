@@ -8,22 +8,25 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from dataprep import storage
 from dataprep.dedup.hashing import I64, U64
+from dataprep.dedup.sets import ShingleSets
 from dataprep.dedup.sidecar import Signatures, joined
 from dataprep.dedup.verdict import Verdicts
 
 _ROW_BITS = np.uint64(32)
-_ADDED = ("duplicate_of", "similarity", "component")
+EXACT = "exact"  # the measure of those with the same fingerprint
+_ADDED = ("duplicate_of", "similarity", "measure", "component")
 
 VERDICT_SCHEMA = pa.schema(
     [
         pa.field("reference", pa.uint64(), nullable=False),
         pa.field("duplicate_of", pa.binary(16), nullable=False),  # id of the kept copy
-        pa.field("similarity", pa.float32(), nullable=False),  # estimated Jaccard with that copy; 1 for exact
+        pa.field("similarity", pa.float32(), nullable=False),  # to that copy
+        pa.field("measure", pa.string(), nullable=False),  # of what: exact, estimate, jaccard, containment
         pa.field("component", pa.int32(), nullable=False),  # documents in the component both were found in
-        pa.field("exact", pa.bool_(), nullable=False),
     ]
 )
 
@@ -71,38 +74,36 @@ def read_rows(path: str) -> pa.RecordBatch:
     return storage.open_arrow(path).get_batch(0)
 
 
-def member_rows(component: U64, reference: U64, signatures: Signatures) -> pa.RecordBatch:
+def member_rows(component: U64, reference: U64, signatures: Signatures, sets: ShingleSets) -> pa.RecordBatch:
     """Members of components with all that judging needs."""
+    columns = {"component": pa.array(component), "reference": pa.array(reference), "set": sets.to_column()}
     batch = signatures.to_batch()
-    return pa.RecordBatch.from_arrays(
-        [pa.array(component), pa.array(reference), *batch.columns], ["component", "reference", *batch.schema.names]
-    )
+    return pa.RecordBatch.from_pydict(columns | dict(zip(batch.schema.names, batch.columns, strict=True)))
 
 
-def read_members(batches: Iterable[pa.RecordBatch]) -> tuple[U64, U64, Signatures]:
-    """(components, references, signatures) of all members, by reference."""
-    parts = [
-        (batch.column(0).to_numpy(), batch.column(1).to_numpy(), Signatures.from_batch(batch)) for batch in batches
-    ]
-    reference = np.concatenate([part[1] for part in parts])
+def read_members(batches: Iterable[pa.RecordBatch]) -> tuple[U64, U64, Signatures, ShingleSets]:
+    """(components, references, signatures, sets of shingles) of all members, by reference."""
+    parts = list(batches)
+    reference = np.concatenate([part.column("reference").to_numpy() for part in parts])
     order = np.argsort(reference, kind="stable")
-    component = np.concatenate([part[0] for part in parts])[order]
-    return component, reference[order], Signatures.concatenate(part[2] for part in parts).take(order)
+    component = np.concatenate([part.column("component").to_numpy() for part in parts])
+    signatures = Signatures.concatenate(Signatures.from_batch(part) for part in parts)
+    sets = ShingleSets.gather([part.column("set") for part in parts])
+    return component[order], reference[order], signatures.take(order), sets.take(order)
 
 
-def removal_rows(verdicts: Verdicts, reference: U64, signatures: Signatures) -> pa.RecordBatch:
-    """``VERDICT_SCHEMA`` rows of the removed members, given the rows that were judged."""
+def removal_rows(verdicts: Verdicts, reference: U64, signatures: Signatures, measure: str) -> pa.RecordBatch:
+    """``VERDICT_SCHEMA`` rows of the removed members, given the rows that were judged and the measure of likeness."""
     n = verdicts.order.size
     removed = np.flatnonzero(verdicts.kept_by != np.arange(n))
     sizes = np.repeat(np.diff(verdicts.starts), np.diff(verdicts.starts))
     copies = verdicts.order[verdicts.kept_by[removed]]
-    similarity = (verdicts.agreeing[removed] / signatures.values.shape[1]).astype(np.float32)
     columns = [
         pa.array(reference[verdicts.order[removed]]),
         joined(signatures.ids[copies]),
-        pa.array(similarity),
+        pa.array(verdicts.similarity[removed].astype(np.float32)),
+        pa.array(np.where(verdicts.exact[removed], EXACT, measure).tolist(), pa.string()),
         pa.array(sizes[removed].astype(np.int32)),
-        pa.array(verdicts.exact[removed]),
     ]
     return pa.RecordBatch.from_arrays(columns, schema=VERDICT_SCHEMA)
 
@@ -120,7 +121,7 @@ def split_batch(
     """(kept, removed) rows of a document batch whose rows have the consecutive ``reference``.
 
     ``verdicts`` are rows of ``VERDICT_SCHEMA`` in order. Removed rows get ``rejected_by`` (``exact_duplicate`` or
-    ``near_duplicate``) and the columns ``duplicate_of``, ``similarity`` and ``component`` at the end.
+    ``near_duplicate``) and the columns ``duplicate_of``, ``similarity``, ``measure`` and ``component`` at the end.
     """
     known = verdicts.column("reference").to_numpy()
     low, high = np.searchsorted(known, np.array([reference[0], reference[-1] + np.uint64(1)])).tolist()
@@ -129,9 +130,9 @@ def split_batch(
     stays = np.ones(batch.num_rows, np.bool_)
     stays[rows] = False
     removed = batch.take(pa.array(rows))
-    reason = np.where(mine.column("exact").to_numpy(zero_copy_only=False), "exact_duplicate", "near_duplicate")
+    reason = pc.if_else(pc.equal(mine.column("measure"), EXACT), "exact_duplicate", "near_duplicate")
     columns = dict(zip(removed.schema.names, removed.columns, strict=True))
-    columns["rejected_by"] = pa.array(reason.tolist(), pa.string())
+    columns["rejected_by"] = reason
     for name in _ADDED:
         columns[name] = mine.column(name)
     schema = removed_schema(batch.schema)

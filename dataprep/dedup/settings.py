@@ -20,6 +20,10 @@ class DedupSettings(Settings):
     which copy of several stays: the longest (code points), the newest or earliest by date, the one with the largest
     value of the signal column ``signal``, or the one whose source stands first in ``sources``. Documents without the
     value come last; ties go to the smaller id.
+
+    ``verify`` says what must reach ``threshold`` between a document and the kept copy: the Jaccard similarity of their
+    sets of shingles, its estimate from the signatures, or the containment, the share of the removed document's shingles
+    that the kept copy has.
     """
 
     exact: Literal["spaces-1"] = "spaces-1"
@@ -27,7 +31,8 @@ class DedupSettings(Settings):
     shingle: int = Field(default=5, ge=1, le=64, description="words in a shingle")
     permutations: int = Field(default=128, ge=8, le=1024, description="values in a signature")
     seed: int = Field(default=1, ge=0, lt=2**32, description="seed of the permutations")
-    threshold: float = Field(default=0.8, gt=0, le=1, description="estimated Jaccard similarity that makes a duplicate")
+    threshold: float = Field(default=0.8, gt=0, le=1, description="similarity that makes a duplicate")
+    verify: Literal["estimate", "jaccard", "containment"] = "jaccard"
     bands: int | None = Field(default=None, ge=1)
     rows: int | None = Field(default=None, ge=1)
     keep: Literal["longest", "newest", "earliest", "signal", "source"] = "longest"

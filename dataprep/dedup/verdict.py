@@ -4,8 +4,9 @@ Decisions:
 - Members stand in the order of the keep policy; equal ones by id. Nothing depends on files, partitions or arrival.
 - The best becomes a kept copy; whoever is like it is removed; the best of the rest is the next kept copy, and so on. So
   each removed document is like the kept copy its row names, not like a link of a chain to it.
-- "Like" is: the same exact fingerprint, or both have shingles and their signatures agree in at least ``threshold`` of
-  their values (the MinHash estimate of the Jaccard similarity).
+- "Like" is: the same exact fingerprint, or both have shingles and what ``verify`` names reaches ``threshold``. The
+  estimate is the share of signature values that agree. Jaccard similarity and containment are counted on the sets of
+  shingles, for pairs whose estimate is not more than ``MARGIN`` standard errors below what the threshold demands.
 - In a component of up to ``EXHAUSTIVE`` members all kept copies are compared. In a larger one, only the first
   ``BUCKET_COPIES`` kept copies of each band's bucket: a template's page that shares a bucket with a hundred thousand
   distinct others costs bands × ``BUCKET_COPIES`` comparisons, not a hundred thousand.
@@ -13,18 +14,22 @@ Decisions:
 
 from dataclasses import dataclass
 
-import numba as nb
 import numpy as np
 import numpy.typing as npt
 
+from dataprep.compiled import njit
 from dataprep.dedup.bands import band_keys, group_starts
 from dataprep.dedup.hashing import I64, U64
 from dataprep.dedup.minhash import U32
+from dataprep.dedup.sets import ShingleSets, shared
 from dataprep.dedup.settings import DedupSettings
 from dataprep.dedup.sidecar import Signatures
 
 EXHAUSTIVE = 2048
 BUCKET_COPIES = 64
+MARGIN = 3.0  # one pair in 740 with just the threshold's similarity has an estimate lower than that
+
+MEASURES = ("estimate", "jaccard", "containment")  # what the kernels call 0, 1 and 2
 
 
 @dataclass(frozen=True)
@@ -34,37 +39,31 @@ class Verdicts:
     order: I64
     starts: I64  # where each component begins, and n
     kept_by: I64  # position (in this order) of the kept copy each member is like; its own if it is kept
-    agreeing: npt.NDArray[np.int32]  # signature values shared with that copy
+    similarity: npt.NDArray[np.float64]  # to that copy, by the settings' measure; 1 for the same exact fingerprint
     exact: npt.NDArray[np.bool_]  # the same exact fingerprint as that copy
 
 
-def agreement_needed(threshold: float, permutations: int) -> int:
-    """The smallest number of agreeing values whose share, as datasketch divides it, reaches ``threshold``."""
-    return next(m for m in range(permutations + 1) if m / permutations >= threshold)
-
-
-def judge(components: U64, members: Signatures, settings: DedupSettings) -> Verdicts:
+def judge(components: U64, members: Signatures, sets: ShingleSets, settings: DedupSettings) -> Verdicts:
     """Verdicts over the members of any number of components, each of which is here whole.
 
-    ``components`` uint64[n] names each member's component.
+    ``components`` uint64[n] names each member's component. ``sets`` may be empty if the measure is the estimate.
     """
     order = np.lexsort((members.ids[:, 1], members.ids[:, 0], -members.preference, components))
-    ranked = members.take(order)
-    exact, shingles, signatures = ranked.exact, ranked.shingles, ranked.values
+    ranked, ranked_sets = members.take(order), sets.take(order)
     components = components[order]
     starts = group_starts(components)
     bands, rows = settings.shape()
-    needed = agreement_needed(settings.threshold, settings.permutations)
-    kept_by, agreeing = _compare(starts, exact, shingles, signatures, needed, EXHAUSTIVE)
+    measure, threshold = MEASURES.index(settings.verify), settings.threshold
+    documents = (ranked.exact, ranked.shingles, ranked.values, ranked_sets.values, ranked_sets.starts, ranked_sets.ends)
+    kept_by, similarity = _compare(starts, documents, measure, threshold, EXHAUSTIVE)
     for component in np.flatnonzero(np.diff(starts) > EXHAUSTIVE):
         span = slice(starts[component], starts[component + 1])
-        buckets = _bucket_numbers(exact[span], signatures[span], bands, rows)
-        kept_by[span], agreeing[span] = _compare_in_buckets(
-            buckets, exact[span], shingles[span], signatures[span], needed, BUCKET_COPIES
+        buckets = _bucket_numbers(ranked.exact[span], ranked.values[span], bands, rows)
+        kept_by[span], similarity[span] = _compare_in_buckets(
+            buckets, span.start, documents, measure, threshold, BUCKET_COPIES
         )
-        kept_by[span] += starts[component]
-    same = (exact == exact[kept_by]).all(axis=1)
-    return Verdicts(order, starts, kept_by, agreeing, same)
+    same = (ranked.exact == ranked.exact[kept_by]).all(axis=1)
+    return Verdicts(order, starts, kept_by, similarity, same)
 
 
 def _bucket_numbers(exact: U64, signatures: U32, bands: int, rows: int) -> I64:
@@ -77,14 +76,30 @@ def _bucket_numbers(exact: U64, signatures: U32, bands: int, rows: int) -> I64:
     return numbers.reshape(-1, bands + 1)
 
 
-@nb.njit(nogil=True, cache=True)
-def _alike(i, j, exact, shingles, signatures, needed):  # type: ignore[no-untyped-def]
-    """How many signature values members i and j share if they are alike, else -1; stops when it cannot be enough."""
+@njit(nogil=True, cache=True)
+def agreement_needed(measure, threshold, width, a, b):  # type: ignore[no-untyped-def]
+    """How many of ``width`` signature values agree at least, if the kept copy's ``b`` and the other's ``a`` distinct
+    shingles are alike: all that the threshold demands of the estimate, or what is left to chance by ``MARGIN``."""
+    if measure == 0:
+        needed = np.int64(threshold * width)
+        return needed if needed / width >= threshold else needed + 1
+    expected = threshold
+    if measure == 2:
+        expected = min(threshold * a / max(a + b - threshold * a, 1), 1.0)
+    return np.int64(np.ceil(expected * width - MARGIN * np.sqrt(expected * (1 - expected) * width)))
+
+
+@njit(nogil=True, cache=True)
+def _alike(i, j, documents, measure, threshold):  # type: ignore[no-untyped-def]
+    """How like member i is to the kept copy j if it is like it, else -1; stops when it cannot be enough."""
+    exact, shingles, signatures, values, starts, ends = documents
     width = signatures.shape[1]
     if exact[i, 0] == exact[j, 0] and exact[i, 1] == exact[j, 1]:
-        return width
+        return 1.0
     if shingles[i] == 0 or shingles[j] == 0:
-        return -1
+        return -1.0
+    a, b = ends[i] - starts[i], ends[j] - starts[j]
+    needed = agreement_needed(measure, threshold, width, a, b)
     equal = 0
     at = 0
     while at < width:
@@ -93,15 +108,23 @@ def _alike(i, j, exact, shingles, signatures, needed):  # type: ignore[no-untype
             equal += signatures[i, k] == signatures[j, k]
         at = stop
         if equal + width - at < needed:
-            return -1
-    return equal
+            return -1.0
+    if measure == 0:
+        return equal / width
+    # rounded down: the division below decides
+    least = np.int64(threshold * (a + b) / (1 + threshold)) if measure == 1 else np.int64(threshold * a)
+    common = shared(values, starts[i], ends[i], starts[j], ends[j], least)
+    if common < 0:
+        return -1.0
+    similarity = common / (a + b - common) if measure == 1 else common / a
+    return similarity if similarity >= threshold else -1.0
 
 
-@nb.njit(nogil=True, cache=True)
-def _compare(starts, exact, shingles, signatures, needed, limit):  # type: ignore[no-untyped-def]
-    n = exact.shape[0]
+@njit(nogil=True, cache=True)
+def _compare(starts, documents, measure, threshold, limit):  # type: ignore[no-untyped-def]
+    n = documents[0].shape[0]
     kept_by = np.arange(n)
-    agreeing = np.full(n, signatures.shape[1], np.int32)
+    similarity = np.ones(n)
     kept = np.empty(limit, np.int64)
     for component in range(starts.size - 1):
         if starts[component + 1] - starts[component] > limit:
@@ -109,22 +132,24 @@ def _compare(starts, exact, shingles, signatures, needed, limit):  # type: ignor
         copies = 0
         for i in range(starts[component], starts[component + 1]):
             for c in range(copies):
-                equal = _alike(i, kept[c], exact, shingles, signatures, needed)
-                if equal >= 0:
-                    kept_by[i], agreeing[i] = kept[c], equal
+                like = _alike(i, kept[c], documents, measure, threshold)
+                if like >= 0:
+                    kept_by[i], similarity[i] = kept[c], like
                     break
             else:
                 kept[copies] = i
                 copies += 1
-    return kept_by, agreeing
+    return kept_by, similarity
 
 
-@nb.njit(nogil=True, cache=True)
-def _compare_in_buckets(buckets, exact, shingles, signatures, needed, copies):  # type: ignore[no-untyped-def]
-    """``_compare`` for one component, each member against at most ``copies`` kept copies in each of its buckets."""
+@njit(nogil=True, cache=True)
+def _compare_in_buckets(buckets, begin, documents, measure, threshold, copies):  # type: ignore[no-untyped-def]
+    """``_compare`` for the component that begins at ``begin``, each member against at most ``copies`` kept copies in
+    each of its buckets."""
     n, bands = buckets.shape
-    kept_by = np.arange(n)
-    agreeing = np.full(n, signatures.shape[1], np.int32)
+    shingles = documents[1]
+    kept_by = np.arange(begin, begin + n)
+    similarity = np.ones(n)
     # the kept copies of a bucket as a linked list in the order of rank, so that nothing is as wide as it might become
     first = np.full(buckets.max() + 1, -1)
     last = np.full(buckets.max() + 1, -1)
@@ -134,7 +159,7 @@ def _compare_in_buckets(buckets, exact, shingles, signatures, needed, copies):  
     for i in range(n):
         best = n
         for band in range(bands):
-            if band > 0 and shingles[i] == 0:
+            if band > 0 and shingles[begin + i] == 0:
                 break
             entry = first[buckets[i, band]]
             while entry >= 0:
@@ -143,15 +168,15 @@ def _compare_in_buckets(buckets, exact, shingles, signatures, needed, copies):  
                     break
                 if seen[j] != i:
                     seen[j] = i
-                    equal = _alike(i, j, exact, shingles, signatures, needed)
-                    if equal >= 0:
+                    like = _alike(begin + i, begin + j, documents, measure, threshold)
+                    if like >= 0:
                         best = j
-                        kept_by[i], agreeing[i] = j, equal
+                        kept_by[i], similarity[i] = begin + j, like
                 entry = after[j, entry % bands]
         if best < n:
             continue
         for band in range(bands):
-            if band > 0 and shingles[i] == 0:
+            if band > 0 and shingles[begin + i] == 0:
                 break
             bucket = buckets[i, band]
             if length[bucket] == copies:
@@ -163,4 +188,4 @@ def _compare_in_buckets(buckets, exact, shingles, signatures, needed, copies):  
                 after[last[bucket] // bands, last[bucket] % bands] = entry
             last[bucket] = entry
             length[bucket] += 1
-    return kept_by, agreeing
+    return kept_by, similarity

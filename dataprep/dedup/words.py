@@ -123,8 +123,11 @@ def fold_words(data, begin, end, table, out, starts):  # type: ignore[no-untyped
 
 @nb.njit(nogil=True, cache=True)
 def hash_shingles(out, starts, words, shingle, hashes):  # type: ignore[no-untyped-def]
-    """The low half of xxh3 of every run of ``shingle`` words of a ``fold_words`` buffer; how many there are."""
+    """xxh3 of every run of ``shingle`` words of a ``fold_words`` buffer; how many there are.
+
+    With room for uint32 the low halves.
+    """
     count = max(words - shingle + 1, 0)
     for i in range(count):
-        hashes[i] = np.uint32(xxh3(out, starts[i], starts[i + shingle] - 1) & np.uint64(0xFFFFFFFF))
+        hashes[i] = hashes.dtype.type(xxh3(out, starts[i], starts[i + shingle] - 1))
     return count

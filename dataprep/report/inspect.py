@@ -41,8 +41,8 @@ KEY_COLUMNS = ["id", "source", "locator", "rejected_by", "reason"]
 class Document:
     """One row of a part. ``text``: its first characters; ``characters``: of the whole text. Absent values are None.
 
-    ``duplicate_of``, ``similarity``: the copy that was kept instead, and how like it this one is; ``component``: the
-    number of the group of copies that both are in.
+    ``duplicate_of``, ``similarity``: the copy that was kept instead, and how like it this one is by ``measure``;
+    ``component``: how many documents the group of candidates has that both are in.
     ``step``, ``error``: of a quarantined record, what was being done and what went wrong.
     """
 
@@ -61,6 +61,7 @@ class Document:
     text: str = ""
     duplicate_of: str | None = None
     similarity: float | None = None
+    measure: str | None = None
     component: int | None = None
     step: str | None = None
     error: str | None = None
@@ -206,6 +207,7 @@ def _documents(rows: pa.Table, stage: str, kind: str, part: str, characters: int
             text=row.get("text") or "",
             duplicate_of=duplicate_of.hex() if duplicate_of else None,
             similarity=row.get("similarity"),
+            measure=row.get("measure"),
             component=row.get("component"),
             step=row.get("step"),
             error=row.get("error"),

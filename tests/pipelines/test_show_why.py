@@ -40,13 +40,20 @@ def test_a_removed_document_shows_every_rule_with_its_value_and_which_decided(fi
 
 
 def test_a_copy_shows_what_was_kept_instead_and_how_like_it_is(finished):
-    copy = next(row for row in rows(finished / "unique" / "removed", "id", "duplicate_of", "component", "similarity"))
+    copy = next(
+        row for row in rows(finished / "unique" / "removed", "id", "duplicate_of", "component", "similarity", "measure")
+    )
     console = screen()
     show_why.why(console, str(finished), identifier=copy["id"].hex())
     lines = [line.split() for line in printed(console).splitlines()]
     assert ["kept", "instead", copy["duplicate_of"].hex()] in lines
     assert ["component", str(copy["component"])] in lines
-    assert ["similarity", f"{copy['similarity']:.3f}", *["(a", "near", "copy", "has", "at", "least", "0.8)"]] in lines
+    assert [
+        "similarity",
+        f"{copy['similarity']:.3f}",
+        copy["measure"],
+        *["(a", "near", "copy", "has", "at", "least", "0.8)"],
+    ] in lines
     again = screen()
     show_why.why(again, str(finished), identifier=copy["duplicate_of"].hex())
     assert f"   {copy['id'].hex()} {copy['similarity']:.3f} " in printed(again)

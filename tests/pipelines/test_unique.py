@@ -6,6 +6,7 @@ import random
 from functools import partial
 
 import apache_beam as beam
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -140,10 +141,25 @@ def test_a_removed_document_is_similar_to_the_kept_copy_its_row_names(expected):
         kept_text = by_id[row["duplicate_of"]]
         if row["rejected_by"] == "exact_duplicate":
             assert _reference.spaces(row["text"]) == _reference.spaces(kept_text)
-            assert row["similarity"] == 1
+            assert (row["measure"], row["similarity"]) == ("exact", 1)
         else:
-            assert row["similarity"] >= 0.8
-            assert abs(_reference.jaccard(row["text"], kept_text, 5) - row["similarity"]) < 0.2
+            assert row["measure"] == "jaccard"
+            assert row["similarity"] == np.float32(_reference.jaccard(row["text"], kept_text, 5)) >= np.float32(0.8)
+
+
+@pytest.mark.parametrize("verify", ["estimate", "containment"])
+def test_the_recipe_says_what_must_be_alike(tmp_path, verify):
+    write_corpus(tmp_path, corpus(), 3)
+    run_stage(tmp_path, stage_class=ManyPartitions, verify=verify)
+    by_id = {row["id"]: row["text"] for row in texts(tmp_path, "kept").values()}
+    near = [row for row in texts(tmp_path, "removed").values() if row["rejected_by"] == "near_duplicate"]
+    assert {row["measure"] for row in near} == {verify}
+    for row in near:
+        pair = row["text"], by_id[row["duplicate_of"]]
+        if verify == "containment":
+            assert row["similarity"] == np.float32(_reference.containment(*pair, 5)) >= np.float32(0.8)
+        else:
+            assert abs(_reference.jaccard(*pair, 5) - row["similarity"]) < 0.2
 
 
 def test_families_lose_all_but_one_and_their_far_member_stays(expected):
@@ -300,11 +316,12 @@ def test_real_near_duplicates_are_found_and_what_is_removed_has_a_similar_kept_c
         rows = [line.rstrip("\n").split("\t") for line in lines][1:]
     similar = [(a, b) for a, b, jaccard in rows if float(jaccard) >= 0.8]
     both_kept = [pair for pair in similar if pair[0] in kept and pair[1] in kept]
-    assert len(both_kept) <= 0.08 * len(similar)
+    # a member may be like one that goes for a better copy
+    assert len(both_kept) <= 0.02 * len(similar)
     by_id = {row["id"]: row["text"] for row in kept.values()}
-    exact = [_reference.jaccard(row["text"], by_id[row["duplicate_of"]], 5) for row in removed.values()]
-    assert min(exact) >= 0.65
-    assert sum(j >= 0.75 for j in exact) >= 0.97 * len(exact)
+    for row in removed.values():
+        exact = _reference.jaccard(row["text"], by_id[row["duplicate_of"]], 5)
+        assert row["rejected_by"] == "exact_duplicate" or row["similarity"] == np.float32(exact) >= np.float32(0.8)
 
 
 def test_settings_that_cannot_work_are_refused_by_name():

@@ -15,6 +15,7 @@ from dataprep.dedup.bands import band_keys, candidate_keys
 from dataprep.dedup.components import bucket_stars, spanning_stars
 from dataprep.dedup.minhash import signatures
 from dataprep.dedup.policy import preference
+from dataprep.dedup.sets import ShingleSets
 from dataprep.dedup.settings import DedupSettings
 from dataprep.dedup.sidecar import Signatures
 from dataprep.dedup.verdict import agreement_needed, judge
@@ -29,6 +30,11 @@ def members(values, prefer, ids=None, exact=None, shingles=None):
     exact = np.column_stack([np.arange(n) if exact is None else exact, np.zeros(n)]).astype(np.uint64)
     shingles = np.full(n, 9, np.uint32) if shingles is None else np.array(shingles, np.uint32)
     return Signatures(ids, exact, shingles, np.array(prefer, np.float64), np.array(values, np.uint32))
+
+
+def estimated(components, given, **chosen):
+    """Verdicts by the estimate: signatures say it all."""
+    return judge(components, given, ShingleSets.empty(len(given.ids)), DedupSettings(verify="estimate", **chosen))
 
 
 def removed_by(found):
@@ -52,7 +58,7 @@ def chain(length, step):
 
 def test_a_chain_loses_only_those_like_a_kept_copy():
     values = chain(26, 10)  # A~B at 118/128, A~C at 108/128, A~D at 98/128 < 0.8
-    found = judge(one_component(26), members(values, range(26, 0, -1)), DedupSettings())
+    found = estimated(one_component(26), members(values, range(26, 0, -1)))
     gone = removed_by(found)
     for row, kept in gone.items():
         assert kept not in gone
@@ -73,26 +79,25 @@ def test_verdicts_are_those_of_the_plain_rule_whatever_the_order_of_rows(blocks,
     ranked = sorted(range(n), key=lambda row: (-prefer[row], row))
     similarity = {(a, b): np.count_nonzero(values[a] == values[b]) / WIDTH for a in range(n) for b in range(n)}
     expected = _reference.judge(ranked, similarity, threshold)
-    chosen = DedupSettings(threshold=threshold, bands=1, rows=1)
     order = list(range(n))
     shuffler.shuffle(order)
     rows = members(values, prefer).take(np.array(order))
-    found = judge(one_component(n), rows, chosen)
+    found = estimated(one_component(n), rows, threshold=threshold, bands=1, rows=1)
     assert {order[a]: order[b] for a, b in removed_by(found).items()} == expected
 
 
 def test_exact_copies_are_named_as_such_and_others_not():
     values = np.zeros((3, WIDTH), np.uint32)
     values[2, :5] = 1
-    found = judge(one_component(3), members(values, [3, 2, 1], exact=[7, 7, 8]), DedupSettings())
+    found = estimated(one_component(3), members(values, [3, 2, 1], exact=[7, 7, 8]))
     assert found.exact.tolist() == [True, True, False]
-    assert found.agreeing.tolist() == [128, 128, 123]
+    assert found.similarity.tolist() == [1, 1, 123 / 128]
     assert removed_by(found) == {1: 0, 2: 0}
 
 
 def test_texts_shorter_than_a_shingle_are_alike_only_if_they_are_equal():
     values = np.full((4, WIDTH), 2**32 - 1, np.uint32)
-    found = judge(one_component(4), members(values, [0] * 4, exact=[5, 6, 5, 7], shingles=[0] * 4), DedupSettings())
+    found = estimated(one_component(4), members(values, [0] * 4, exact=[5, 6, 5, 7], shingles=[0] * 4))
     assert removed_by(found) == {2: 0}
 
 
@@ -102,12 +107,11 @@ def test_large_components_are_compared_within_buckets_to_the_same_verdicts(monke
     values = values[generator.integers(0, 100, 300)]
     values[generator.random(values.shape) < 0.03] += 1
     rows = members(values, generator.integers(0, 5, 300))
-    chosen = DedupSettings(bands=32, rows=4)
-    whole = judge(one_component(300), rows, chosen)
+    whole = estimated(one_component(300), rows, bands=32, rows=4)
     monkeypatch.setattr(verdict, "EXHAUSTIVE", 10)
-    within = judge(one_component(300), rows, chosen)
+    within = estimated(one_component(300), rows, bands=32, rows=4)
     assert removed_by(whole) == removed_by(within) != {}
-    assert np.array_equal(whole.agreeing, within.agreeing)
+    assert np.array_equal(whole.similarity, within.similarity)
 
 
 def test_a_template_shared_by_thousands_loses_no_distinct_document():
@@ -115,7 +119,7 @@ def test_a_template_shared_by_thousands_loses_no_distinct_document():
     n = 6000
     values = generator.integers(0, 2**32, (n, WIDTH), dtype=np.uint32)
     values[:, :90] = generator.integers(0, 2**32, 90, dtype=np.uint32)  # estimated similarity 0.70, all in one bucket
-    found = judge(one_component(n), members(values, [0] * n), DedupSettings())
+    found = estimated(one_component(n), members(values, [0] * n))
     assert removed_by(found) == {}
 
 
@@ -130,7 +134,8 @@ def survivors_of(texts, chosen):
     builder = BatchBuilder("test")
     for i, text in enumerate(texts):
         builder.add(text, f"doc:{i}")
-    rows = Signatures.of([builder.finish()], chosen)
+    batch = builder.finish()
+    rows, sets = Signatures.of([batch], chosen), ShingleSets.of(batch.column("text"), chosen)
     references = np.arange(len(texts), dtype=np.uint64)
     leaves, centres = spanning_stars(
         bucket_stars(*candidate_keys(rows.values, rows.shingles, rows.exact, references, chosen))
@@ -140,7 +145,7 @@ def survivors_of(texts, chosen):
         return set(range(len(texts)))
     component = dict(zip(leaves.tolist(), centres.tolist(), strict=True))
     labels = np.array([component.get(node, node) for node in nodes.tolist()], np.uint64)
-    gone = removed_by(judge(labels, rows.take(nodes.astype(np.int64)), chosen))
+    gone = removed_by(judge(labels, *(table.take(nodes.astype(np.int64)) for table in (rows, sets)), chosen))
     return set(range(len(texts))) - {int(nodes[row]) for row in gone}
 
 
@@ -177,7 +182,7 @@ def test_planted_copies_among_news_are_found_and_nothing_else_goes(shared_data):
 def test_the_share_needed_is_the_one_datasketch_computes():
     for threshold in (0.1, 0.3, 0.7, 0.8, 0.9, 1.0):
         for count in (10, 100, 112, 128):
-            needed = agreement_needed(threshold, count)
+            needed = agreement_needed(0, threshold, count, 9, 9)
             assert needed / count >= threshold > (needed - 1) / count
 
 
