@@ -6,6 +6,8 @@
 - *members*, *judge*, *verdicts*: members of components go back to their parts for their signatures and sets of
   shingles, are regrouped by component and judged; the verdicts go back to the parts.
 - *write*: every part is divided into kept and removed.
+- *index* (with ``deduplicate.index``): the keys of what was kept, for later runs. *tombstones* (with ``against`` and
+  ``copies: supersede``): the documents of earlier runs that yield to this one's.
 
 On the way a document is a reference, part number and row. What is kept depends on texts, ids and the keep policy only.
 Numbers of partitions come from numbers of rows, never from workers.
@@ -27,6 +29,7 @@ from dataprep import storage
 from dataprep.dedup import components, rows
 from dataprep.dedup.bands import candidate_keys, sorted_pairs
 from dataprep.dedup.hashing import I64, partition_of
+from dataprep.dedup.index import index_settings, open_runs, signature_file
 from dataprep.dedup.policy import check_columns, preference_columns
 from dataprep.dedup.sets import ShingleSets
 from dataprep.dedup.settings import DedupSettings
@@ -35,16 +38,22 @@ from dataprep.dedup.verdict import judge
 from dataprep.parts import PartWriter, read_part
 from dataprep.tally import Tally
 from pipelines.batches import Split
+from pipelines.earlier import (
+    Corpus,
+    IndexPart,
+    WriteIndex,
+    WriteTombstones,
+    group_width,
+    read_verdicts,
+    work_file,
+)
 from pipelines.receipts import Receipt, next_split
-from pipelines.shuffle import Each, PartitionShuffle, work_directory
-from pipelines.stage import Build, Run, Stage
+from pipelines.shuffle import Each, PartitionShuffle
+from pipelines.stage import Build, Run, Stage, read_manifest, sum_extras
 
 ROUNDS = 2  # of contraction in one pipeline, before the driver looks whether it is over
-PART_GROUPS = 256  # at most so many partitions when rows go back to their parts
 LARGEST = 20  # components in the report
 SAMPLES = 3  # members of each
-
-NO_VERDICTS = pa.RecordBatch.from_pylist([], schema=rows.VERDICT_SCHEMA)
 
 Rows = Iterator[tuple[int, pa.RecordBatch]]
 
@@ -64,6 +73,7 @@ class UniqueStage(Stage):
         return {
             "deduplicate": self.recipe.deduplicate.model_dump(mode="json"),
             "unicode": unicodedata.unidata_version,
+            "against": [manifest["fingerprint"] if manifest else None for _, manifest in self._manifests()],
         }
 
     def plan(self) -> list[Split]:
@@ -76,27 +86,47 @@ class UniqueStage(Stage):
             parts.append(Split.of(index, file.size, {"path": file.path, "documents": documents}))
         return parts
 
+    def _manifests(self) -> list[tuple[str, dict[str, Any] | None]]:
+        """The directory of each earlier run's stage, and its manifest."""
+        directories = [storage.join(out, self.name) for out in self.recipe.deduplicate.against]
+        return [(directory, read_manifest(directory)) for directory in directories]
+
+    def corpus(self, parts: int) -> Corpus:
+        runs = open_runs(self._manifests(), self.recipe.deduplicate, parts)
+        return Corpus(self.directory, self.kept_directory("clean"), parts, tuple(runs))
+
     def graphs(self) -> list[tuple[str, Build]]:
+        corpus = Corpus(self.directory, self.kept_directory("clean"), 1, ())
         return [
-            ("sign", partial(self.build_candidates, partitions=1)),
+            ("sign", partial(self.build_candidates, corpus=corpus, partitions=1)),
             ("large-00", partial(self.build_rounds, first=0, partitions=1)),
-            ("members", partial(self.build_judgement, parts=1, size=0)),
-            ("write", partial(self.build_output, parts=1)),
+            ("members", partial(self.build_judgement, corpus=corpus, size=0)),
+            ("write", partial(self.build_output, width=1)),
+            ("index", partial(self.build_index, width=1, partitions=1)),
         ]
 
     def execute(self, run: Run) -> None:
         parts = self.plan()
+        corpus = self.corpus(len(parts))
+        width = group_width(corpus.all_parts)
         documents = sum(part.load()["documents"] for part in parts)
-        bands, _ = self.recipe.deduplicate.shape()
+        settings = self.recipe.deduplicate
+        bands, _ = settings.shape()
         candidates = self._partitions(documents * (bands + 1) * 16)
-        run("sign", partial(self.build_candidates, partitions=candidates), parts)
+        run("sign", partial(self.build_candidates, corpus=corpus, partitions=candidates), parts)
         edges = self._contract(run)
         if edges:
             # each edge of a star is a member beside its centre
             members = 2 * sum(split.load()["edges"] for split in edges)
             size = members * self._member_bytes(documents)
-            run("members", partial(self.build_judgement, parts=len(parts), size=size), edges)
-        run("write", partial(self.build_output, parts=len(parts)), parts)
+            run("members", partial(self.build_judgement, corpus=corpus, size=size), edges)
+        run("write", partial(self.build_output, width=width), parts)
+        if settings.index:
+            partitions = self._partitions(documents * (bands + 1) * 24)
+            run("index", partial(self.build_index, width=width, partitions=partitions), parts)
+        if settings.copies == "supersede":
+            each = [Split.of(number, one.parts, one.directory) for number, one in enumerate(corpus.runs)]
+            run("tombstones", partial(self.build_tombstones, corpus=corpus, width=width), each)
 
     def _contract(self, run: Run) -> list[Split]:
         """Run contraction rounds until they change nothing; the splits whose edges are the final stars."""
@@ -131,10 +161,10 @@ class UniqueStage(Stage):
         return f"unique/{phase}" >> PartitionShuffle(phase, self.directory, mapper, reducer, self.kind)
 
     def build(self, splits: beam.PCollection) -> beam.PCollection:
-        return self.build_output(splits, parts=len(self.upstream_parts("clean")))
+        return self.build_output(splits, width=group_width(len(self.upstream_parts("clean"))))
 
-    def build_candidates(self, splits: beam.PCollection, partitions: int) -> beam.PCollection:
-        sign = SignPart(self.directory, self.recipe.deduplicate, partitions)
+    def build_candidates(self, splits: beam.PCollection, corpus: Corpus, partitions: int) -> beam.PCollection:
+        sign = SignPart(self.directory, self.recipe.deduplicate, corpus, partitions)
         return splits | self._shuffle("sign", sign, JoinBuckets(self.directory))
 
     def build_rounds(self, splits: beam.PCollection, first: int, partitions: int) -> beam.PCollection:
@@ -145,21 +175,30 @@ class UniqueStage(Stage):
                 splits = splits | self._shuffle(phase, EdgesByNode(partitions, kind == "large"), star)
         return splits
 
-    def build_judgement(self, splits: beam.PCollection, parts: int, size: int) -> beam.PCollection:
+    def build_judgement(self, splits: beam.PCollection, corpus: Corpus, size: int) -> beam.PCollection:
         settings = self.recipe.deduplicate
         partitions = self._partitions(size)
-        width = group_width(parts)
+        width = group_width(corpus.all_parts)
         members_of_parts = splits | self._shuffle("members", MembersByPart(width), GatherMembers(self.directory))
-        by_component = MembersByComponent(self.directory, self.kept_directory("clean"), settings, partitions)
-        judged = members_of_parts | self._shuffle("judge", by_component, JudgeComponents(self.directory, settings))
+        by_component = MembersByComponent(corpus, settings, partitions)
+        judged = members_of_parts | self._shuffle("judge", by_component, JudgeComponents(corpus, settings))
         return judged | self._shuffle("verdicts", VerdictsByPart(width), GatherVerdicts(self.directory))
 
-    def build_output(self, splits: beam.PCollection, parts: int) -> beam.PCollection:
-        write = WritePart(self.directory, group_width(parts))
-        return splits | "unique/write" >> Each("write", self.directory, write)
+    def build_output(self, splits: beam.PCollection, width: int) -> beam.PCollection:
+        return splits | "unique/write" >> Each("write", self.directory, WritePart(self.directory, width))
+
+    def build_index(self, splits: beam.PCollection, width: int, partitions: int) -> beam.PCollection:
+        keys = IndexPart(self.directory, self.recipe.deduplicate, width, partitions)
+        return splits | self._shuffle("index", keys, WriteIndex(self.directory))
+
+    def build_tombstones(self, splits: beam.PCollection, corpus: Corpus, width: int) -> beam.PCollection:
+        return splits | "unique/tombstones" >> Each("tombstones", self.directory, WriteTombstones(corpus, width))
 
     def finish(self) -> tuple[Tally, dict[str, Any]]:
-        tally, extra = super().finish()
+        receipts = self.receipts("write")
+        tally = Tally.total(Tally.from_json(receipt["tally"]) for receipt in receipts)
+        extra = sum_extras(receipt["extra"] for receipt in receipts)
+        corpus = self.corpus(len(receipts))
         bands, band_rows = self.recipe.deduplicate.shape()
         judged = [receipt["work"] for receipt in self.receipts("judge.reduce")]
         found, written = sum(work["removed"] for work in judged), sum(n for n, _ in tally.removed.values())
@@ -167,42 +206,47 @@ class UniqueStage(Stage):
             raise RuntimeError(f"stage unique: {found} documents were judged to be copies, {written} were removed")
         clusters = [cluster for work in judged for cluster in work["largest"]]
         largest = sorted(clusters, key=lambda c: (-c["size"], c["kept"]))[:LARGEST]
-        names = self._names({member for cluster in largest for member in cluster["members"]})
+        names = self._names(corpus, {member for cluster in largest for member in cluster["members"]})
         return tally, extra | {
             "bands": bands,
             "rows": band_rows,
             "short_documents": sum(receipt["extra"]["short_documents"] for receipt in self.receipts("sign")),
             "components": sum(work["components"] for work in judged),
             "documents_in_components": sum(work["members"] for work in judged),
+            **self._earlier(len(receipts)),
             "largest_clusters": [c | {"members": [names[member] for member in c["members"]]} for c in largest],
         }
 
-    def _names(self, references: set[int]) -> dict[int, str]:
+    def _earlier(self, parts: int) -> dict[str, Any]:
+        """What the manifest says of earlier and for later runs."""
+        settings = self.recipe.deduplicate
+        said: dict[str, Any] = {}
+        if settings.index:
+            partitions = self.receipts("index.reduce")
+            said["index"] = {
+                "settings": index_settings(settings),
+                "parts": parts,
+                "partitions": self.receipts("index")[0]["extra"]["partitions"],
+                "keys": sum(receipt["work"]["keys"] for receipt in partitions),
+            }
+        if settings.against:
+            said["earlier_runs"] = list(settings.against)
+            said["copies_in_earlier_runs"] = sum(receipt["extra"]["found"] for receipt in self.receipts("sign"))
+        if settings.copies == "supersede":
+            said["tombstones"] = [receipt["work"] for receipt in self.receipts("tombstones")]
+        return said
+
+    def _names(self, corpus: Corpus, references: set[int]) -> dict[int, str]:
         """The URL, or else the locator, of each document referred to; each part is read once."""
-        parts = self.upstream_parts("clean")
         documents = np.array(sorted(references), np.uint64)
         part_of = rows.part_of(documents)
         names: dict[int, str] = {}
         for part in np.unique(part_of).tolist():
             here = documents[part_of == part]
-            with storage.open_read(parts[part].path) as handle:
-                table = pq.read_table(handle, columns=["url", "locator"]).take(rows.row_of(here))
+            table = corpus.take(part, rows.row_of(here), ["url", "locator"])
             urls, locators = table["url"].to_pylist(), table["locator"].to_pylist()
             names |= {one: url or locator for one, url, locator in zip(here.tolist(), urls, locators, strict=True)}
         return names
-
-
-def group_width(parts: int) -> int:
-    """How many neighbouring parts share a partition when rows go back to their parts."""
-    return max(1, -(-parts // PART_GROUPS))
-
-
-def work_file(directory: str, phase: str, index: int) -> str:
-    return storage.join(work_directory(directory, phase), f"{index:05d}.arrow")
-
-
-def signature_file(directory: str, part: int) -> str:
-    return storage.join(directory, "signatures", f"part-{part:05d}.arrow")
 
 
 @dataclass(frozen=True)
@@ -211,6 +255,7 @@ class SignPart:
 
     directory: str
     settings: DedupSettings
+    corpus: Corpus
     partitions: int
 
     def __call__(self, split: Split, receipt: Receipt) -> Rows:
@@ -224,6 +269,11 @@ class SignPart:
         keys, members = components.collapse_buckets(
             *candidate_keys(signatures.values, signatures.shingles, signatures.exact, references, self.settings)
         )
+        receipt.extra["found"] = 0
+        known = components.distinct(keys)
+        for their_keys, theirs in self.corpus.look_up(known):
+            receipt.extra["found"] += len(components.distinct(theirs))
+            keys, members = np.concatenate([keys, their_keys]), np.concatenate([members, theirs])
         yield from rows.divided(rows.pairs(keys, members), partition_of(keys, self.partitions))
 
 
@@ -297,19 +347,17 @@ class GatherMembers:
 class MembersByComponent:
     """Mapper: members with their signatures and sets of shingles, by component."""
 
-    directory: str
-    documents: str  # where their parts are
+    corpus: Corpus
     settings: DedupSettings
     partitions: int
 
     def __call__(self, split: Split, receipt: Receipt) -> Rows:
         documents, labels = rows.read_pairs([rows.read_rows(split.load()["path"])])
         parts = rows.part_of(documents)
-        files = storage.list_files(self.documents, ".parquet")
         for part in components.distinct(parts.astype(np.uint64)).tolist():
             here = parts == part
-            signatures = Signatures.load(signature_file(self.directory, part))
-            for chosen, sets in self._sets(files[part].path, rows.row_of(documents[here])):
+            signatures = self.corpus.signatures(part)
+            for chosen, sets in self._sets(*self.corpus.place(part, rows.row_of(documents[here]))):
                 component = labels[here][chosen]
                 references = documents[here][chosen]
                 batch = rows.member_rows(component, references, signatures.take(rows.row_of(references)), sets)
@@ -320,33 +368,36 @@ class MembersByComponent:
         if self.settings.verify == "estimate":
             yield slice(0, wanted.size), ShingleSets.empty(wanted.size)
             return
-        begin = 0
-        for batch in read_part(path, ["text"]):
-            low, high = np.searchsorted(wanted, [begin, begin + batch.num_rows]).tolist()
-            if high > low:
-                text = batch.column("text").take(pa.array(wanted[low:high] - begin))
-                yield slice(low, high), ShingleSets.of(text, self.settings)
-            begin += batch.num_rows
+        with storage.open_read(path) as handle:
+            file = pq.ParquetFile(handle)
+            begin = 0
+            for group in range(file.num_row_groups):  # of an earlier run, few groups have a document that is wanted
+                end = begin + file.metadata.row_group(group).num_rows
+                low, high = np.searchsorted(wanted, [begin, end]).tolist()
+                if high > low:
+                    text = file.read_row_group(group, ["text"]).column("text").take(pa.array(wanted[low:high] - begin))
+                    yield slice(low, high), ShingleSets.of(text.combine_chunks(), self.settings)
+                begin = end
 
 
 @dataclass(frozen=True)
 class JudgeComponents:
     """Reducer: whole components → verdicts on the removed members."""
 
-    directory: str
+    corpus: Corpus
     settings: DedupSettings
 
     def __call__(self, partition: int, batches: Iterable[pa.RecordBatch], receipt: Receipt) -> dict[str, Any]:
         labels, documents, members, sets = rows.read_members(batches)
-        verdicts = judge(labels, members, sets, self.settings)
-        path = work_file(self.directory, "judge", partition)
+        verdicts = judge(labels, members, sets, self.settings, self.corpus.is_earlier(documents))
+        path = work_file(self.corpus.directory, "judge", partition)
         removals = rows.removal_rows(verdicts, documents, members, self.settings.verify)
         rows.write_rows(path, removals)
         return {
             "path": path,
             "components": len(verdicts.starts) - 1,
             "members": len(documents),
-            "removed": removals.num_rows,
+            "removed": int(np.count_nonzero(~self.corpus.is_earlier(removals.column("reference").to_numpy()))),
             "largest": rows.largest_components(verdicts, documents, members, LARGEST, SAMPLES),
         }
 
@@ -383,8 +434,7 @@ class WritePart:
 
     def __call__(self, split: Split, receipt: Receipt) -> None:
         path = split.load()["path"]
-        found = work_file(self.directory, "verdicts", split.index // self.width)
-        verdicts = rows.read_rows(found) if storage.exists(found) else NO_VERDICTS
+        verdicts = read_verdicts(self.directory, split.index // self.width)
         with storage.open_read(path) as handle:
             schema = pq.read_schema(handle)
         references = rows.references(split.index, split.load()["documents"])

@@ -21,6 +21,9 @@ class DedupSettings(Settings):
     value of the signal column ``signal``, or the one whose source stands first in ``sources``. Documents without the
     value come last; ties go to the smaller id.
 
+    ``against`` names earlier runs, whose kept documents are compared with, too: a new document that is a copy of one of
+    them yields and is removed, or supersedes it, and the old one's id is written to ``unique/tombstones``.
+
     ``verify`` says what must reach ``threshold`` between a document and the kept copy: the Jaccard similarity of their
     sets of shingles, its estimate from the signatures, or the containment, the share of the removed document's shingles
     that the kept copy has.
@@ -35,9 +38,18 @@ class DedupSettings(Settings):
     verify: Literal["estimate", "jaccard", "containment"] = "jaccard"
     bands: int | None = Field(default=None, ge=1)
     rows: int | None = Field(default=None, ge=1)
+    index: bool = Field(default=False, description="keep an index of what was kept, for later runs")
+    against: tuple[str, ...] = Field(default=(), description="output directories of earlier runs with an index")
+    copies: Literal["yield", "supersede"] = "yield"
     keep: Literal["longest", "newest", "earliest", "signal", "source"] = "longest"
     signal: str | None = None
     sources: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _has_earlier_runs(self) -> "DedupSettings":
+        if self.copies == "supersede" and not self.against:
+            raise ValueError("copies: supersede needs earlier runs in against")
+        return self
 
     @model_validator(mode="after")
     def _consistent(self) -> "DedupSettings":

@@ -7,6 +7,7 @@ Decisions:
 - "Like" is: the same exact fingerprint, or both have shingles and what ``verify`` names reaches ``threshold``. The
   estimate is the share of signature values that agree. Jaccard similarity and containment are counted on the sets of
   shingles, for pairs whose estimate is not more than ``MARGIN`` standard errors below what the threshold demands.
+- Documents that earlier runs have kept are never compared with each other: those runs are finished.
 - In a component of up to ``EXHAUSTIVE`` members all kept copies are compared. In a larger one, only the first
   ``BUCKET_COPIES`` kept copies of each band's bucket: a template's page that shares a bucket with a hundred thousand
   distinct others costs bands × ``BUCKET_COPIES`` comparisons, not a hundred thousand.
@@ -43,18 +44,32 @@ class Verdicts:
     exact: npt.NDArray[np.bool_]  # the same exact fingerprint as that copy
 
 
-def judge(components: U64, members: Signatures, sets: ShingleSets, settings: DedupSettings) -> Verdicts:
+def judge(
+    components: U64,
+    members: Signatures,
+    sets: ShingleSets,
+    settings: DedupSettings,
+    earlier: npt.NDArray[np.bool_] | None = None,
+) -> Verdicts:
     """Verdicts over the members of any number of components, each of which is here whole.
 
     ``components`` uint64[n] names each member's component. ``sets`` may be empty if the measure is the estimate.
+    ``earlier`` says which members an earlier run has kept: they come first or last, as ``settings.copies`` says.
     """
-    order = np.lexsort((members.ids[:, 1], members.ids[:, 0], -members.preference, components))
+    if earlier is None:
+        earlier = np.zeros(len(components), np.bool_)
+    last = earlier if settings.copies == "supersede" else ~earlier
+    order = np.lexsort((members.ids[:, 1], members.ids[:, 0], -members.preference, last, components))
     ranked, ranked_sets = members.take(order), sets.take(order)
     components = components[order]
     starts = group_starts(components)
     bands, rows = settings.shape()
     measure, threshold = MEASURES.index(settings.verify), settings.threshold
-    documents = (ranked.exact, ranked.shingles, ranked.values, ranked_sets.values, ranked_sets.starts, ranked_sets.ends)
+    documents = (
+        *(ranked.exact, ranked.shingles, ranked.values),
+        *(ranked_sets.values, ranked_sets.starts, ranked_sets.ends),
+        earlier[order],
+    )
     kept_by, similarity = _compare(starts, documents, measure, threshold, EXHAUSTIVE)
     for component in np.flatnonzero(np.diff(starts) > EXHAUSTIVE):
         span = slice(starts[component], starts[component + 1])
@@ -92,7 +107,9 @@ def agreement_needed(measure, threshold, width, a, b):  # type: ignore[no-untype
 @njit(nogil=True, cache=True)
 def _alike(i, j, documents, measure, threshold):  # type: ignore[no-untyped-def]
     """How like member i is to the kept copy j if it is like it, else -1; stops when it cannot be enough."""
-    exact, shingles, signatures, values, starts, ends = documents
+    exact, shingles, signatures, values, starts, ends, earlier = documents
+    if earlier[i] and earlier[j]:
+        return -1.0
     width = signatures.shape[1]
     if exact[i, 0] == exact[j, 0] and exact[i, 1] == exact[j, 1]:
         return 1.0
