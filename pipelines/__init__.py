@@ -7,6 +7,7 @@
 - `crawl`        stage 1: sites → WARC segments, in rounds
 - `documents`    stage 2: files and fetched pages → document parts
 - `clean`        stage 3: signals and rules → kept and removed
+- `earlier`      an index of a run for later ones, and the comparison with earlier ones
 - `unique`       stage 4: duplicates → kept and removed
 - `tokens`       stages 5 and 6: tokenizer, shards
 - `local`        Beam on this machine

@@ -30,6 +30,7 @@ from dataprep.dedup import components, rows
 from dataprep.dedup.bands import candidate_keys, sorted_pairs
 from dataprep.dedup.hashing import I64, partition_of
 from dataprep.dedup.index import index_settings, open_runs, signature_file
+from dataprep.dedup.normalise import libraries_of
 from dataprep.dedup.policy import check_columns, preference_columns
 from dataprep.dedup.sets import ShingleSets
 from dataprep.dedup.settings import DedupSettings
@@ -61,7 +62,7 @@ Rows = Iterator[tuple[int, pa.RecordBatch]]
 class UniqueStage(Stage):
     name = "unique"
     title = "remove duplicates"
-    code = ("dataprep.dedup", "dataprep.text.fold", "dataprep.text.utf8", "pipelines.unique")
+    code = ("dataprep.dedup", "dataprep.text", "pipelines.unique")
     libraries = ("datasketch", "xxhash")
     upstream = ("clean",)
     phases = ("sign", "members", "judge", "verdicts", "write")
@@ -74,6 +75,7 @@ class UniqueStage(Stage):
             "deduplicate": self.recipe.deduplicate.model_dump(mode="json"),
             "unicode": unicodedata.unidata_version,
             "against": [manifest["fingerprint"] if manifest else None for _, manifest in self._manifests()],
+            **libraries_of(self.recipe.deduplicate.normalisation),
         }
 
     def plan(self) -> list[Split]:

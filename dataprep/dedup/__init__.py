@@ -4,6 +4,7 @@ In the order data flows:
 
 - ``settings``    what a recipe may say about it
 - ``words``       text → lower-cased words and exact fingerprints, straight from the UTF-8 buffers
+- ``normalise``   other tools' words, by name; ``simplify`` is what they do to a text first
 - ``hashing``     xxh3 of a shingle's bytes, 64-bit mixing, partition numbers
 - ``minhash``     signatures, bit-identical to ``datasketch.MinHash(scheme="affine32")``
 - ``policy``      which copy the recipe would rather keep, as a number
@@ -12,6 +13,7 @@ In the order data flows:
 - ``components``  shared keys → edges → connected components, by contraction in bounded memory
 - ``sets``        sets of shingles, for exact comparison
 - ``verdict``     components → who is kept, who is removed, for which kept copy and how similar
+- ``index``       the keys of what a run kept, for later runs
 - ``rows``        what travels between workers, and verdicts applied to document batches
 - ``_reference``  the same in plain Python, for readers and tests
 """

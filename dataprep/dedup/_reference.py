@@ -2,15 +2,43 @@
 
 import math
 import re
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+import string
+import unicodedata
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 
 import xxhash
 from datasketch import MinHash
+
+from dataprep.dedup.simplify import CONTROLS, PUNCTUATION
 
 
 def words(text: str) -> list[str]:
     """``words-1``."""
     return re.findall(r"\w+", text.replace("İ", "i").lower().replace("ς", "σ"))
+
+
+def simplify(text: str) -> str:
+    """datatrove's ``simplify_text``."""
+    text = "".join("0" if unicodedata.category(c) == "Nd" else c for c in text.lower())
+    text = re.sub("0+(?:[.,،٫⎖⎗⎘]0+)?", "0", text)
+    text = re.sub(f"[{re.escape(PUNCTUATION + ''.join(CONTROLS))}]", " ", text)
+    text = unicodedata.normalize("NFD", " ".join(text.split()))
+    return "".join(c for c in text if unicodedata.category(c) != "Mn").strip()
+
+
+def plain(text: str) -> str:
+    """RedPajama's ``normalize``."""
+    kept = "".join(c for c in text.replace("\0", " ") if c not in string.punctuation)
+    return unicodedata.normalize("NFD", " ".join(kept.lower().split()))
+
+
+WORDS: dict[str, Callable[[str], list[str]]] = {
+    "words-1": words,
+    "datatrove-0.10": lambda text: simplify(text).split(),
+    "text-dedup-0.4": lambda text: re.split(r"\W", text.lower()),
+    "bigcode-1": lambda text: re.split("[^A-Za-z_0-9]", text),
+    "redpajama-2": lambda text: plain(text).split(),
+}
 
 
 def spaces(text: str) -> str:
@@ -22,9 +50,9 @@ def exact_hash(text: str) -> bytes:
     return xxhash.xxh3_128_digest(spaces(text).encode())
 
 
-def shingles(text: str, size: int) -> list[bytes]:
+def shingles(text: str, size: int, normalisation: str = "words-1") -> list[bytes]:
     """Runs of ``size`` words, joined by spaces, as UTF-8."""
-    found = words(text)
+    found = WORDS[normalisation](text)
     return [" ".join(found[i : i + size]).encode() for i in range(len(found) - size + 1)]
 
 
@@ -33,9 +61,14 @@ def shingle_hash(shingle: bytes) -> int:
     return xxhash.xxh3_64_intdigest(shingle) & 0xFFFFFFFF
 
 
-def signature(text: str, size: int, permutations: int, seed: int) -> list[int]:
+def set_hash(shingle: bytes) -> int:
+    """64 bits: a member of a document's set of shingles."""
+    return xxhash.xxh3_64_intdigest(shingle)
+
+
+def signature(text: str, size: int, permutations: int, seed: int, normalisation: str = "words-1") -> list[int]:
     sketch = MinHash(permutations, seed, hashfunc=shingle_hash, scheme="affine32")
-    sketch.update_batch(shingles(text, size))
+    sketch.update_batch(shingles(text, size, normalisation))
     return [int(value) for value in sketch.hashvalues]
 
 

@@ -42,6 +42,7 @@ _P64_1, _P64_2, _P64_3 = np.uint64(0x9E3779B185EBCA87), np.uint64(0xC2B2AE3D27D4
 _P64_4, _P64_5 = np.uint64(0x85EBCA77C2B2AE63), np.uint64(0x27D4EB2F165667C5)
 _RRMXMX = np.uint64(0x9FB21C651E98DF25)
 _AVALANCHE = np.uint64(0x165667919E3779F9)
+_EMPTY = np.uint64(0x2D06800538D394C2)
 _LOW = np.uint64(0xFFFFFFFF)
 _MIX_1, _MIX_2 = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
 
@@ -111,7 +112,7 @@ def _swap_bytes(h):  # type: ignore[no-untyped-def]
 
 @nb.njit(nogil=True, cache=True)
 def xxh3(data, start, end):  # type: ignore[no-untyped-def]
-    """XXH3 (64 bits, seed 0) of the bytes ``data[start:end]`` (uint8), which are not empty."""
+    """XXH3 (64 bits, seed 0) of the bytes ``data[start:end]`` (uint8)."""
     n = end - start
     if n > 240:
         return _xxh3_long(data, start, end)
@@ -146,6 +147,8 @@ def xxh3(data, start, end):  # type: ignore[no-untyped-def]
         h = np.uint64(np.uint64(h ^ _rotate(h, 49) ^ _rotate(h, 24)) * _RRMXMX)
         h = np.uint64(np.uint64(h ^ np.uint64((h >> np.uint64(35)) + np.uint64(n))) * _RRMXMX)
         return np.uint64(h ^ (h >> np.uint64(28)))
+    if n == 0:
+        return _EMPTY
     h = np.uint64(data[end - 1]) | (np.uint64(n) << np.uint64(8))
     h = np.uint64(h | (np.uint64(data[start]) << np.uint64(16)) | (np.uint64(data[start + (n >> 1)]) << np.uint64(24)))
     h = np.uint64(h ^ np.uint64(load32(_SECRET, 0) ^ load32(_SECRET, 4)))

@@ -10,15 +10,15 @@ Decisions:
 
 from functools import cache
 
-import numba as nb
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from dataprep.compiled import njit
 from dataprep.dedup.hashing import I64, U8
+from dataprep.dedup.normalise import NORMALISATIONS
 from dataprep.dedup.settings import DedupSettings
-from dataprep.dedup.words import fold_words, hash_shingles
-from dataprep.text.fold import fold_table
+from dataprep.dedup.words import fold, hash_shingles, room
 from dataprep.text.utf8 import Utf8
 
 U32 = npt.NDArray[np.uint32]
@@ -35,24 +35,25 @@ def permutations(count: int, seed: int) -> tuple[U32, U32]:
 
 def signatures(text: pa.Array, settings: DedupSettings) -> tuple[U32, U32]:
     """Signatures uint32[n, permutations] of a ``large_string`` array; shingles in each, uint32[n]."""
-    column = Utf8.of(text)
+    normal = NORMALISATIONS[settings.normalisation]
+    column = normal.rewrite(Utf8.of(text))
     a, b = permutations(settings.permutations, settings.seed)
-    return _signatures(column.values, column.offsets, fold_table(), settings.shingle, a, b)
+    return _signatures(column.values, column.offsets, normal.table(), normal.empty_words, settings.shingle, a, b)
 
 
-@nb.njit(nogil=True, cache=True)
-def _signatures(data: U8, bounds: I64, table: npt.NDArray[np.int32], shingle: int, a: U32, b: U32) -> tuple[U32, U32]:
+@njit(nogil=True, cache=True)
+def _signatures(
+    data: U8, bounds: I64, table: npt.NDArray[np.int32], empty_words: bool, shingle: int, a: U32, b: U32
+) -> tuple[U32, U32]:
     n = bounds.size - 1
     values = np.full((n, a.size), np.uint32(0xFFFFFFFF), np.uint32)
     counts = np.zeros(n, np.uint32)
-    longest = 0
+    size, entries = room(bounds, empty_words)
+    folded = np.empty(size, np.uint8)
+    starts = np.empty(entries, np.int64)
+    hashes = np.empty(entries, np.uint32)
     for i in range(n):
-        longest = max(longest, bounds[i + 1] - bounds[i])
-    folded = np.empty(2 * longest + 2, np.uint8)
-    starts = np.empty(longest // 2 + 2, np.int64)
-    hashes = np.empty(longest // 2 + 2, np.uint32)
-    for i in range(n):
-        words, _ = fold_words(data, bounds[i], bounds[i + 1], table, folded, starts)
+        words, _ = fold(data, bounds[i], bounds[i + 1], table, empty_words, folded, starts)
         count = hash_shingles(folded, starts, words, shingle, hashes)
         counts[i] = count
         _finalize(hashes, count)
@@ -60,7 +61,7 @@ def _signatures(data: U8, bounds: I64, table: npt.NDArray[np.int32], shingle: in
     return values, counts
 
 
-@nb.njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True)
 def _finalize(hashes, count):  # type: ignore[no-untyped-def]
     """MurmurHash3's 32-bit finalizer in place (datasketch mixes its input with it)."""
     for i in range(count):
@@ -70,7 +71,7 @@ def _finalize(hashes, count):  # type: ignore[no-untyped-def]
         hashes[i] = np.uint32(h ^ np.uint32(h >> np.uint32(16)))
 
 
-@nb.njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True)
 def _minimum(hashes, count, a, b, signature):  # type: ignore[no-untyped-def]
     # four shingles at a time: each load of a[k], b[k] and the signature serves four products
     whole = count - count % 4

@@ -18,9 +18,9 @@ import pyarrow as pa
 
 from dataprep.compiled import njit
 from dataprep.dedup.hashing import I64, U8, U64
+from dataprep.dedup.normalise import NORMALISATIONS
 from dataprep.dedup.settings import DedupSettings
-from dataprep.dedup.words import fold_words, hash_shingles
-from dataprep.text.fold import fold_table
+from dataprep.dedup.words import fold, hash_shingles, room
 from dataprep.text.utf8 import Utf8
 
 MAPPED_BYTES = 256 << 20
@@ -40,8 +40,9 @@ class ShingleSets:
 
     @classmethod
     def of(cls, text: pa.Array, settings: DedupSettings) -> "ShingleSets":
-        column = Utf8.of(text)
-        values, bounds = _sets(column.values, column.offsets, fold_table(), settings.shingle)
+        normal = NORMALISATIONS[settings.normalisation]
+        column = normal.rewrite(Utf8.of(text))
+        values, bounds = _sets(column.values, column.offsets, normal.table(), normal.empty_words, settings.shingle)
         return cls(values, bounds[:-1], bounds[1:])
 
     @classmethod
@@ -80,19 +81,18 @@ def _room(hashes: int) -> U64:
 
 
 @njit(nogil=True, cache=True)
-def _sets(data: U8, bounds: I64, table: npt.NDArray[np.int32], shingle: int) -> tuple[U64, I64]:
+def _sets(data: U8, bounds: I64, table: npt.NDArray[np.int32], empty_words: bool, shingle: int) -> tuple[U64, I64]:
     n = bounds.size - 1
-    longest = 0
-    for i in range(n):
-        longest = max(longest, bounds[i + 1] - bounds[i])
-    folded = np.empty(2 * longest + 2, np.uint8)
-    starts = np.empty(longest // 2 + 2, np.int64)
-    # a word and what ends it are two bytes, so there is room for every shingle and one beside it
-    out = np.empty((bounds[n] - bounds[0]) // 2 + n + 1, np.uint64)
+    size, entries = room(bounds, empty_words)
+    folded = np.empty(size, np.uint8)
+    starts = np.empty(entries, np.int64)
+    # a word and what ends it are two bytes, unless it may be empty; so there is room for every shingle
+    size = bounds[n] - bounds[0]
+    out = np.empty((size if empty_words else size // 2) + 2 * n, np.uint64)
     limits = np.zeros(n + 1, np.int64)
     used = 0
     for i in range(n):
-        words, _ = fold_words(data, bounds[i], bounds[i + 1], table, folded, starts)
+        words, _ = fold(data, bounds[i], bounds[i + 1], table, empty_words, folded, starts)
         count = hash_shingles(folded, starts, words, shingle, out[used:])
         out[used : used + count].sort()
         last = used

@@ -1,7 +1,7 @@
 """What a recipe may say about deduplication."""
 
 from functools import cache
-from typing import Literal
+from typing import Any, Literal
 
 from datasketch.lsh import _optimal_param
 from pydantic import Field, model_validator
@@ -12,9 +12,72 @@ from dataprep.settings import Settings
 # since candidates are verified; a pair that was never a candidate is lost
 FALSE_POSITIVE_WEIGHT, FALSE_NEGATIVE_WEIGHT = 0.05, 0.95
 
+NormalisationName = Literal[
+    "words-1", "datatrove-0.10", "datatrove-en-0.10", "text-dedup-0.4", "bigcode-1", "redpajama-2"
+]
+PresetName = Literal["corpusmill", "fineweb", "datatrove", "text-dedup", "bigcode", "redpajama"]
+
+# What the tools that presets are named after compare. Their hashes are not copied, nor that they verify nothing.
+PRESETS: dict[PresetName, dict[str, Any]] = {
+    "corpusmill": {},
+    # The FineWeb Datasets (Penedo et al. 2024), section 3.4: "documents that are at least 75% similar"
+    "fineweb": {
+        "normalisation": "datatrove-en-0.10",
+        "shingle": 5,
+        "permutations": 112,
+        "bands": 14,
+        "rows": 8,
+        "seed": 1,
+        "threshold": 0.75,
+    },
+    # datatrove 0.10, MinhashConfig; the threshold is its own figure, (1/14)^(1/8)
+    "datatrove": {
+        "normalisation": "datatrove-en-0.10",
+        "shingle": 5,
+        "permutations": 112,
+        "bands": 14,
+        "rows": 8,
+        "seed": 1,
+        "threshold": 0.72,
+    },
+    # text-dedup 0.4, MinHashArgs; bands × rows are its optimiser's, with equal weights
+    "text-dedup": {
+        "normalisation": "text-dedup-0.4",
+        "shingle": 5,
+        "permutations": 250,
+        "bands": 25,
+        "rows": 10,
+        "seed": 42,
+        "threshold": 0.7,
+    },
+    # bigcode-dataset, near_deduplication/minhash_deduplication.py (The Stack 1.x); the same optimiser
+    "bigcode": {
+        "normalisation": "bigcode-1",
+        "shingle": 5,
+        "permutations": 256,
+        "bands": 25,
+        "rows": 10,
+        "seed": 42,
+        "threshold": 0.7,
+    },
+    # RedPajama-Data, configs/rp_v2.0.conf: signatures for 0.7 (14 × 9), 0.8 (9 × 13) and 0.9 (5 × 25) are published
+    "redpajama": {
+        "normalisation": "redpajama-2",
+        "shingle": 13,
+        "permutations": 128,
+        "bands": 9,
+        "rows": 13,
+        "seed": 42,
+        "threshold": 0.8,
+    },
+}
+
 
 class DedupSettings(Settings):
     """Exact and near duplicates: MinHash over word shingles, verified against the kept copy.
+
+    A ``preset`` sets what the tool of that name compares: normalisation, shingle, permutations, bands, rows, seed and
+    threshold; fields given beside it override it.
 
     ``bands`` × ``rows`` are chosen for ``threshold`` by datasketch's optimiser unless both are given. ``keep`` says
     which copy of several stays: the longest (code points), the newest or earliest by date, the one with the largest
@@ -29,8 +92,9 @@ class DedupSettings(Settings):
     that the kept copy has.
     """
 
+    preset: PresetName = "corpusmill"
     exact: Literal["spaces-1"] = "spaces-1"
-    normalisation: Literal["words-1"] = "words-1"
+    normalisation: NormalisationName = "words-1"
     shingle: int = Field(default=5, ge=1, le=64, description="words in a shingle")
     permutations: int = Field(default=128, ge=8, le=1024, description="values in a signature")
     seed: int = Field(default=1, ge=0, lt=2**32, description="seed of the permutations")
@@ -44,6 +108,12 @@ class DedupSettings(Settings):
     keep: Literal["longest", "newest", "earliest", "signal", "source"] = "longest"
     signal: str | None = None
     sources: tuple[str, ...] = ()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_preset(cls, given: Any) -> Any:
+        preset = given.get("preset") if isinstance(given, dict) else None
+        return {**PRESETS[preset], **given} if preset in PRESETS else given
 
     @model_validator(mode="after")
     def _has_earlier_runs(self) -> "DedupSettings":

@@ -1,6 +1,6 @@
 """From UTF-8 buffers to what is compared: lower-cased words, and text with its spaces collapsed.
 
-Two normalisations, named with a version because every fingerprint depends on them:
+Two normalisations, named with a version because every fingerprint depends on them (others are in `normalise`):
 
 - ``words-1``: the ``\\w+`` matches (letters, digits, numerals and the underscore of every script) of the text after
   each code point was replaced by the first code point of its own lower case and a final sigma by a plain one. In
@@ -15,12 +15,12 @@ Which letters there are, and their lower case, is in `dataprep.text.fold`.
 from functools import cache
 from itertools import pairwise
 
-import numba as nb
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import xxhash
 
+from dataprep.compiled import njit
 from dataprep.dedup.hashing import I64, U8, load8, xxh3
 from dataprep.text.utf8 import Utf8, decode, encode
 
@@ -41,7 +41,7 @@ def exact_hashes(text: pa.Array) -> npt.NDArray[np.uint64]:
     return np.frombuffer(digests, ">u8").astype(np.uint64).reshape(-1, 2)
 
 
-@nb.njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True)
 def collapse_spaces(data: U8, bounds: I64, space: npt.NDArray[np.bool_]) -> tuple[U8, I64]:
     """``spaces-1`` of every document: bytes and offsets."""
     n = bounds.size - 1
@@ -77,7 +77,7 @@ def collapse_spaces(data: U8, bounds: I64, space: npt.NDArray[np.bool_]) -> tupl
     return out[:used], limits
 
 
-@nb.njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True)
 def fold_words(data, begin, end, table, out, starts):  # type: ignore[no-untyped-def]
     """``words-1`` of ``data[begin:end]``: words joined by single spaces into ``out``, where each begins into
     ``starts``.
@@ -121,7 +121,50 @@ def fold_words(data, begin, end, table, out, starts):  # type: ignore[no-untyped
     return words, used
 
 
-@nb.njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True)
+def fold_pieces(data, begin, end, table, out, starts):  # type: ignore[no-untyped-def]
+    """As ``fold_words``, but every character that ends a word ends one, if only an empty one, and so does the end.
+
+    ``starts`` needs one entry for each byte of the text and two more.
+    """
+    words = 0
+    used = 0
+    starts[0] = 0
+    at = begin
+    while at < end:
+        point, length = decode(data, at, end)
+        code = table[point]
+        if code != 0:
+            used += encode(code, out, used)
+        else:
+            out[used] = 32
+            used += 1
+            words += 1
+            starts[words] = used
+        at += length
+    out[used] = 32
+    words += 1
+    starts[words] = used + 1
+    return words, used + 1
+
+
+@njit(nogil=True, cache=True)
+def fold(data, begin, end, table, empty_words, out, starts):  # type: ignore[no-untyped-def]
+    if empty_words:
+        return fold_pieces(data, begin, end, table, out, starts)
+    return fold_words(data, begin, end, table, out, starts)
+
+
+@njit(nogil=True, cache=True)
+def room(bounds, empty_words):  # type: ignore[no-untyped-def]
+    """What the longest document needs: bytes for its words and entries for their starts."""
+    longest = 0
+    for i in range(bounds.size - 1):
+        longest = max(longest, bounds[i + 1] - bounds[i])
+    return 2 * longest + 2, (longest if empty_words else longest // 2) + 2
+
+
+@njit(nogil=True, cache=True)
 def hash_shingles(out, starts, words, shingle, hashes):  # type: ignore[no-untyped-def]
     """xxh3 of every run of ``shingle`` words of a ``fold_words`` buffer; how many there are.
 
