@@ -87,6 +87,9 @@ class DedupSettings(Settings):
     ``verify`` says what must reach ``threshold`` between a document and the kept copy: the Jaccard similarity of their
     sets of shingles, its estimate from the signatures, or the containment, the share of the removed document's shingles
     that the kept copy has.
+
+    With ``urls`` documents of one page are duplicates, whatever their texts. ``scope`` names a column of the documents,
+    such as ``source`` or ``language.label``: only those with the same value are compared.
     """
 
     preset: PresetName = "corpusmill"
@@ -99,6 +102,8 @@ class DedupSettings(Settings):
     verify: Literal["estimate", "jaccard", "containment"] = "jaccard"
     bands: int | None = Field(default=None, ge=1)
     rows: int | None = Field(default=None, ge=1)
+    urls: Literal["url-1"] | None = None
+    scope: str = Field(default="corpus", min_length=1)
     keep: Literal["longest", "newest", "earliest", "signal", "source"] = "longest"
     signal: str | None = None
     sources: tuple[str, ...] = ()
