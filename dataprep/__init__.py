@@ -7,6 +7,7 @@ In the order the data flows, each usable alone:
 - `parts`      Parquet parts and quarantine rows
 - `tally`      counts that must add up
 - `settings`   the base of every settings model
+- `urls`       one normal form for every URL; its sort key, identity and site
 - `child/`     child processes with limits, for code that may misbehave
 - `crawl/`     sites → WARC files, politely
 - `sources/`   WARC, WET, JSON Lines, Parquet and text files → pages and texts

@@ -110,9 +110,7 @@ class IndexPart:
         rows.write_rows(rows_file(self.directory, split.index), pa.RecordBatch.from_arrays([pa.array(kept)], ["row"]))
         signatures = signatures.take(kept)
         references = rows.references(split.index, len(stays))[kept]
-        keys, references = candidate_keys(
-            signatures.values, signatures.shingles, signatures.exact, references, self.settings
-        )
+        keys, references = candidate_keys(signatures, references, self.settings)
         ids = signatures.ids[np.searchsorted(kept, rows.row_of(references)), 0]
         batch = pa.RecordBatch.from_arrays(
             [pa.array(keys), pa.array(references), pa.array(ids)], ["key", "reference", "id"]

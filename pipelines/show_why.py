@@ -181,7 +181,7 @@ def _copies(story: Story, one: Document) -> Iterator[RenderableType]:
     """The copy that was kept instead of it, or the first that were removed in its favour."""
     if one.duplicate_of:
         needed = story.settings["unique"].get("deduplicate", {}).get("threshold")
-        like = "" if one.similarity is None else f"{one.similarity:.3f} {one.measure or ''}".rstrip()
+        like = "same URL" if one.similarity is None else f"{one.similarity:.3f} {one.measure or ''}".rstrip()
         near = f" (a near copy has at least {needed:g})" if needed is not None else ""
         verdict = [("similarity", like + near), ("component", str(one.component)), ("kept instead", one.duplicate_of)]
         kept = story.kept_copy

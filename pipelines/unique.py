@@ -31,6 +31,7 @@ from dataprep.dedup.bands import candidate_keys, sorted_pairs
 from dataprep.dedup.hashing import I64, partition_of
 from dataprep.dedup.index import index_settings, open_runs, signature_file
 from dataprep.dedup.normalise import libraries_of
+from dataprep.dedup.origin import origin_columns
 from dataprep.dedup.policy import check_columns, preference_columns
 from dataprep.dedup.sets import ShingleSets
 from dataprep.dedup.settings import DedupSettings
@@ -62,8 +63,8 @@ Rows = Iterator[tuple[int, pa.RecordBatch]]
 class UniqueStage(Stage):
     name = "unique"
     title = "remove duplicates"
-    code = ("dataprep.dedup", "dataprep.text", "pipelines.unique")
-    libraries = ("datasketch", "xxhash")
+    code = ("dataprep.dedup", "dataprep.text", "dataprep.urls", "pipelines.unique")
+    libraries = ("ada-url", "datasketch", "xxhash")
     upstream = ("clean",)
     phases = ("sign", "members", "judge", "verdicts", "write")
 
@@ -261,16 +262,14 @@ class SignPart:
     partitions: int
 
     def __call__(self, split: Split, receipt: Receipt) -> Rows:
-        columns = sorted({"id", "text", *preference_columns(self.settings)})
+        columns = sorted({"id", "text", *preference_columns(self.settings), *origin_columns(self.settings)})
         batches = read_part(split.load()["path"], columns)
         signatures = Signatures.of(batches, self.settings)
         signatures.save(signature_file(self.directory, split.index), self.settings)
         receipt.extra["short_documents"] = int(np.count_nonzero(signatures.shingles == 0))
         receipt.extra["shingles"] = int(signatures.shingles.sum(dtype=np.int64))
         references = rows.references(split.index, len(signatures.ids))
-        keys, members = components.collapse_buckets(
-            *candidate_keys(signatures.values, signatures.shingles, signatures.exact, references, self.settings)
-        )
+        keys, members = components.collapse_buckets(*candidate_keys(signatures, references, self.settings))
         receipt.extra["found"] = 0
         known = components.distinct(keys)
         for their_keys, theirs in self.corpus.look_up(known):
@@ -453,7 +452,7 @@ class WritePart:
                 removed.write(goes)
                 receipt.tally.take(batch.num_rows, characters(batch))
                 receipt.tally.keep(stays.num_rows, characters(stays))
-                for reason in ("exact_duplicate", "near_duplicate"):
+                for reason in rows.REASONS:
                     lost = goes.filter(pc.equal(goes.column("rejected_by"), reason))
                     if lost.num_rows:
                         receipt.tally.remove(reason, lost.num_rows, characters(lost))

@@ -25,7 +25,7 @@ from pathlib import Path
 import lxml.html
 
 from benchmarks.extraction.metrics import Segments, Truth
-from dataprep.crawl.urls import registered_domain
+from dataprep.urls import registered_domain
 
 DATA = "html-extraction"
 FOLDS = 5

@@ -1,7 +1,6 @@
 """A polite crawler, usable without any engine: ``rounds`` is the way in.
 
 settings     what a recipe says about a crawl
-urls         one normal form for every URL, its sort key, identity and registered domain
 scope        which URLs belong to the crawl
 addresses    which addresses may be connected to
 robots       what robots.txt says, and what a failed fetch of it means

@@ -27,8 +27,8 @@ from yarl import URL
 from dataprep.crawl.addresses import AddressRefusedError, refusal
 from dataprep.crawl.decode import TEXT_TYPES, CappedDecoder, sniff
 from dataprep.crawl.settings import CrawlSettings
-from dataprep.crawl.urls import host_of, is_address, path_of, port_of
 from dataprep.crawl.warc import Exchange
+from dataprep.urls import host_of, is_address, path_of, port_of
 
 Resolve = Callable[[str], Awaitable[list[str]]]
 

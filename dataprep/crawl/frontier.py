@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 from dataprep.crawl.segments import LogRow
 from dataprep.crawl.settings import CrawlSettings
 from dataprep.crawl.trouble import blameless
-from dataprep.crawl.urls import host_of, registered_domain, shard_of, sort_key, url_id
+from dataprep.urls import host_of, registered_domain, shard_of, sort_key, url_id
 
 MAX_TRIES = 3
 

@@ -8,7 +8,7 @@ from dataprep.crawl.robots import MAX_BYTES, MAX_REDIRECTS, Robots, judge
 from dataprep.crawl.segments import LogRow, Segments
 from dataprep.crawl.settings import CrawlSettings
 from dataprep.crawl.turns import Host, HostClosedError, Turns
-from dataprep.crawl.urls import host_of, normalise
+from dataprep.urls import host_of, normalise
 
 RETRY_SECONDS = 300.0
 TRIES = 3

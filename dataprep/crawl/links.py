@@ -14,11 +14,11 @@ from itertools import pairwise
 
 import numpy as np
 
-from dataprep.crawl.urls import normalise
 from dataprep.html.decode.charset import decode
 from dataprep.html.links import BASE, find_links
 from dataprep.sources.http import media_type
 from dataprep.text.utf8 import Utf8, frozen
+from dataprep.urls import normalise
 
 MAX_TAGS = 250_000
 LINK_RELATIONS = frozenset({"canonical", "alternate", "next", "prev"})

@@ -33,7 +33,7 @@ from dataprep.crawl.segments import SEGMENT_PAGES, LogRow, Segments, read_log, s
 from dataprep.crawl.settings import CrawlSettings
 from dataprep.crawl.shard import Memory, ShardCrawl, Summary
 from dataprep.crawl.trouble import HOST_ROUNDS, back_off, strike
-from dataprep.crawl.urls import host_of, origin_of
+from dataprep.urls import host_of, origin_of
 
 HOSTS = pa.schema(
     [

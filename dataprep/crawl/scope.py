@@ -3,7 +3,7 @@
 import re
 
 from dataprep.crawl.settings import CrawlSettings
-from dataprep.crawl.urls import host_of, path_of, port_of, registered_domain
+from dataprep.urls import host_of, path_of, port_of, registered_domain
 
 
 class Scope:

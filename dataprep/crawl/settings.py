@@ -17,8 +17,8 @@ from typing import Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from dataprep.crawl.addresses import is_loopback_host, refusal
-from dataprep.crawl.urls import host_of, is_address, normalise, port_of
 from dataprep.settings import Settings
+from dataprep.urls import host_of, is_address, normalise, port_of
 
 # Sites that publish their content as a dump: one download instead of a crawl, and they ask for it.
 DUMPS = {

@@ -24,7 +24,7 @@ from dataprep.crawl.segments import LogRow, Segments
 from dataprep.crawl.settings import CrawlSettings
 from dataprep.crawl.trouble import NO_ANSWER, closes
 from dataprep.crawl.turns import Host, HostClosedError, RoundOverError, Turns
-from dataprep.crawl.urls import host_of, normalise, origin_of, registered_domain, url_id
+from dataprep.urls import host_of, normalise, origin_of, registered_domain, url_id
 
 MAX_HOPS = 5
 SINK_SOURCES = 20  # that many pages redirecting to one are a login or a consent page

@@ -7,6 +7,7 @@ In the order data flows:
 - ``normalise``   other tools' words, by name; ``simplify`` is what they do to a text first
 - ``hashing``     xxh3 of a shingle's bytes, 64-bit mixing, partition numbers
 - ``minhash``     signatures, bit-identical to ``datasketch.MinHash(scheme="affine32")``
+- ``origin``      the page a document is of, and the scope within which it is compared
 - ``policy``      which copy the recipe would rather keep, as a number
 - ``sidecar``     the file beside each part that holds all of these
 - ``bands``       signatures → the keys that similar documents share

@@ -2,39 +2,47 @@
 
 A signature is cut into bands of rows; two documents become candidates when they agree on every row of one band, which
 happens with probability 1 - (1 - s^rows)^bands at similarity s. Exact duplicates are one more band: their key is the
-fingerprint of the whole text, which documents shorter than a shingle have too.
+fingerprint of the whole text, which documents shorter than a shingle have too. So are documents of one page.
 
-Keys are 64-bit hashes that include the band's number. Two keys that collide join unrelated documents into one
-component, where verification keeps them apart.
+Keys are 64-bit hashes that include the band's number and the scope. Two keys that collide join unrelated documents into
+one component, where verification keeps them apart.
 """
 
-import numba as nb
 import numpy as np
 
+from dataprep.compiled import njit
 from dataprep.dedup.hashing import I64, U64, mix, mix_one
 from dataprep.dedup.minhash import U32
 from dataprep.dedup.settings import DedupSettings
+from dataprep.dedup.sidecar import Signatures
 
-_EXACT = np.uint64(0x6578616374)  # apart from every band's number
+_EXACT, _PAGE = np.uint64(0x6578616374), np.uint64(0x70616765)  # apart from every band's number
 
 
-def candidate_keys(
-    signatures: U32, shingles: U32, exact: U64, references: U64, settings: DedupSettings
-) -> tuple[U64, U64]:
-    """(keys, references), one pair for each band of each document that has a shingle, and one exact pair for each.
-
-    ``signatures`` uint32[n, permutations], ``shingles`` uint32[n], ``exact`` uint64[n, 2], ``references`` uint64[n].
-    """
+def candidate_keys(documents: Signatures, references: U64, settings: DedupSettings) -> tuple[U64, U64]:
+    """(keys, references), one pair for each band of each document that has a shingle, one exact pair for each, and one
+    for each that has a page. ``references`` uint64[n]."""
     bands, rows = settings.shape()
-    long = np.flatnonzero(shingles)
-    keys = band_keys(signatures[long], bands, rows)
+    long = np.flatnonzero(documents.shingles)
+    keys = band_keys(documents.values[long], bands, rows) ^ documents.scopes[long, None]
+    paged = np.flatnonzero(documents.pages.any(axis=1))
     return (
-        np.concatenate([mix(exact[:, 0] ^ _EXACT), keys.ravel()]),
-        np.concatenate([references, np.repeat(references[long], bands)]),
+        np.concatenate([exact_keys(documents), page_keys(documents)[paged], keys.ravel()]),
+        np.concatenate([references, references[paged], np.repeat(references[long], bands)]),
     )
 
 
-@nb.njit(nogil=True, cache=True)
+def exact_keys(documents: Signatures) -> U64:
+    """uint64[n]: equal for equal texts."""
+    return mix(documents.exact[:, 0] ^ documents.exact[:, 1] ^ _EXACT) ^ documents.scopes
+
+
+def page_keys(documents: Signatures) -> U64:
+    """uint64[n]: equal for documents of one page; those without one are no different here."""
+    return mix(documents.pages[:, 0] ^ documents.pages[:, 1] ^ _PAGE) ^ documents.scopes
+
+
+@njit(nogil=True, cache=True)
 def band_keys(signatures: U32, bands: int, rows: int) -> U64:
     """uint64[n, bands]: the key of every band of every signature (uint32[n, ≥ bands × rows])."""
     n = signatures.shape[0]

@@ -27,7 +27,7 @@ from dataprep.dedup.sidecar import Signatures
 
 BUCKET_COPIES = 64
 # what two runs must agree on, or their keys mean different things
-SHARED = ("exact", "normalisation", "shingle", "permutations", "seed")
+SHARED = ("exact", "normalisation", "shingle", "permutations", "seed", "urls", "scope")
 
 
 class EarlierRunError(ValueError):

@@ -35,8 +35,10 @@ def preference_columns(settings: DedupSettings) -> list[str]:
 
 
 def check_columns(names: Sequence[str], settings: DedupSettings) -> None:
-    """Raise ``ValueError`` naming the signal if documents with the columns ``names`` do not have it."""
-    if settings.signal is not None and settings.signal not in names:
-        raise ValueError(
-            f"deduplicate.signal: {settings.signal!r} is not a column of the documents, which have {', '.join(names)}"
-        )
+    """Raise ``ValueError`` naming the field whose column documents with the columns ``names`` do not have."""
+    scope = None if settings.scope == "corpus" else settings.scope
+    for field, column in (("signal", settings.signal), ("scope", scope)):
+        if column is not None and column not in names:
+            raise ValueError(
+                f"deduplicate.{field}: {column!r} is not a column of the documents, which have {', '.join(names)}"
+            )

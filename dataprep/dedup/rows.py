@@ -17,15 +17,17 @@ from dataprep.dedup.sidecar import Signatures, joined
 from dataprep.dedup.verdict import Verdicts
 
 _ROW_BITS = np.uint64(32)
-EXACT = "exact"  # the measure of those with the same fingerprint
+# the measure of those with the same fingerprint, and of those of one page
+EXACT, PAGE = "exact", "url"
+REASONS = ("url_duplicate", "exact_duplicate", "near_duplicate")
 _ADDED = ("duplicate_of", "similarity", "measure", "component")
 
 VERDICT_SCHEMA = pa.schema(
     [
         pa.field("reference", pa.uint64(), nullable=False),
         pa.field("duplicate_of", pa.binary(16), nullable=False),  # id of the kept copy
-        pa.field("similarity", pa.float32(), nullable=False),  # to that copy
-        pa.field("measure", pa.string(), nullable=False),  # of what: exact, estimate, jaccard, containment
+        pa.field("similarity", pa.float32()),  # to that copy; null if only their pages were compared
+        pa.field("measure", pa.string(), nullable=False),  # of what: url, exact, estimate, jaccard, containment
         pa.field("component", pa.int32(), nullable=False),  # documents in the component both were found in
     ]
 )
@@ -98,11 +100,12 @@ def removal_rows(verdicts: Verdicts, reference: U64, signatures: Signatures, mea
     removed = np.flatnonzero(verdicts.kept_by != np.arange(n))
     sizes = np.repeat(np.diff(verdicts.starts), np.diff(verdicts.starts))
     copies = verdicts.order[verdicts.kept_by[removed]]
+    measures = np.select([verdicts.page[removed], verdicts.exact[removed]], [PAGE, EXACT], measure)
     columns = [
         pa.array(reference[verdicts.order[removed]]),
         joined(signatures.ids[copies]),
-        pa.array(verdicts.similarity[removed].astype(np.float32)),
-        pa.array(np.where(verdicts.exact[removed], EXACT, measure).tolist(), pa.string()),
+        pa.array(verdicts.similarity[removed].astype(np.float32), mask=verdicts.page[removed]),
+        pa.array(measures.tolist(), pa.string()),
         pa.array(sizes[removed].astype(np.int32)),
     ]
     return pa.RecordBatch.from_arrays(columns, schema=VERDICT_SCHEMA)
@@ -120,8 +123,8 @@ def split_batch(
 ) -> tuple[pa.RecordBatch, pa.RecordBatch]:
     """(kept, removed) rows of a document batch whose rows have the consecutive ``reference``.
 
-    ``verdicts`` are rows of ``VERDICT_SCHEMA`` in order. Removed rows get ``rejected_by`` (``exact_duplicate`` or
-    ``near_duplicate``) and the columns ``duplicate_of``, ``similarity``, ``measure`` and ``component`` at the end.
+    ``verdicts`` are rows of ``VERDICT_SCHEMA`` in order. Removed rows get ``rejected_by`` (one of ``REASONS``) and the
+    columns ``duplicate_of``, ``similarity``, ``measure`` and ``component`` at the end.
     """
     known = verdicts.column("reference").to_numpy()
     low, high = np.searchsorted(known, np.array([reference[0], reference[-1] + np.uint64(1)])).tolist()
@@ -130,7 +133,9 @@ def split_batch(
     stays = np.ones(batch.num_rows, np.bool_)
     stays[rows] = False
     removed = batch.take(pa.array(rows))
-    reason = pc.if_else(pc.equal(mine.column("measure"), EXACT), "exact_duplicate", "near_duplicate")
+    measure = mine.column("measure")
+    cases = pa.StructArray.from_arrays([pc.equal(measure, PAGE), pc.equal(measure, EXACT)], ["page", "exact"])
+    reason = pc.case_when(cases, *REASONS)
     columns = dict(zip(removed.schema.names, removed.columns, strict=True))
     columns["rejected_by"] = reason
     for name in _ADDED:

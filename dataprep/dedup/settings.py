@@ -90,6 +90,9 @@ class DedupSettings(Settings):
     ``verify`` says what must reach ``threshold`` between a document and the kept copy: the Jaccard similarity of their
     sets of shingles, its estimate from the signatures, or the containment, the share of the removed document's shingles
     that the kept copy has.
+
+    With ``urls`` documents of one page are duplicates, whatever their texts. ``scope`` names a column of the documents,
+    such as ``source`` or ``language.label``: only those with the same value are compared.
     """
 
     preset: PresetName = "corpusmill"
@@ -102,6 +105,8 @@ class DedupSettings(Settings):
     verify: Literal["estimate", "jaccard", "containment"] = "jaccard"
     bands: int | None = Field(default=None, ge=1)
     rows: int | None = Field(default=None, ge=1)
+    urls: Literal["url-1"] | None = None
+    scope: str = Field(default="corpus", min_length=1)
     index: bool = Field(default=False, description="keep an index of what was kept, for later runs")
     against: tuple[str, ...] = Field(default=(), description="output directories of earlier runs with an index")
     copies: Literal["yield", "supersede"] = "yield"

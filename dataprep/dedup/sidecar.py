@@ -1,13 +1,14 @@
 """Signature files: for every part of documents an Arrow file beside it, row for row, that other tools can use too.
 
-Columns: ``id`` (16 bytes), ``exact`` (16 bytes, xxh3-128 of the normalised text), ``shingles`` (uint32, how many; with
-0 the signature says nothing), ``preference`` (float64, by the keep policy, larger is better), ``signature`` (uint32).
+Columns: ``id`` (16 bytes), ``exact`` (16 bytes, xxh3-128 of the normalised text), ``page`` (16 bytes, xxh3-128 of the
+URL's normal form, or zeros), ``scope`` (uint64, see `origin`), ``shingles`` (uint32, how many; with 0 the signature
+says nothing), ``preference`` (float64, by the keep policy, larger is better), ``signature`` (uint32).
 The schema's metadata says how they were made, so that
 ``datasketch.MinHash(hashvalues=row, seed=seed, scheme="affine32")`` is right.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 import numpy.typing as npt
@@ -16,20 +17,23 @@ import pyarrow as pa
 from dataprep import storage
 from dataprep.dedup.hashing import U64
 from dataprep.dedup.minhash import U32, signatures
+from dataprep.dedup.origin import pages, scopes
 from dataprep.dedup.policy import preference
 from dataprep.dedup.settings import DedupSettings
 from dataprep.dedup.words import exact_hashes
 
-FORMAT = "1"
+FORMAT = "2"
 ELEMENT_HASH = "xxh3-64, low 32 bits"
 
 
 @dataclass(frozen=True)
 class Signatures:
-    """The rows of one signature file, or of some of them. ``ids`` and ``exact`` are uint64[n, 2], high half first."""
+    """The rows of one signature file, or of some. ``ids``, ``exact``, ``pages``: uint64[n, 2], high half first."""
 
     ids: U64
     exact: U64
+    pages: U64
+    scopes: U64
     shingles: U32
     preference: npt.NDArray[np.float64]
     values: U32  # uint32[n, permutations]
@@ -44,25 +48,28 @@ class Signatures:
     def _of_batch(cls, batch: pa.RecordBatch, settings: DedupSettings) -> "Signatures":
         text = batch.column("text")
         values, shingles = signatures(text, settings)
-        ids = halves(batch.column("id"))
-        return cls(ids, exact_hashes(text), shingles, preference(batch, settings), values)
+        return cls(
+            halves(batch.column("id")),
+            exact_hashes(text),
+            pages(batch, settings),
+            scopes(batch, settings),
+            shingles,
+            preference(batch, settings),
+            values,
+        )
 
     @classmethod
     def empty(cls, permutations: int) -> "Signatures":
         pairs = np.empty((0, 2), np.uint64)
         values = np.empty((0, permutations), np.uint32)
-        return cls(pairs, pairs, np.empty(0, np.uint32), np.empty(0, np.float64), values)
+        nothing = np.empty(0, np.uint64)
+        return cls(pairs, pairs, pairs, nothing, nothing.astype(np.uint32), nothing.astype(np.float64), values)
 
     @classmethod
     def concatenate(cls, rows: Iterable["Signatures"]) -> "Signatures":
         parts = list(rows)
-        return cls(
-            np.concatenate([part.ids for part in parts]),
-            np.concatenate([part.exact for part in parts]),
-            np.concatenate([part.shingles for part in parts]),
-            np.concatenate([part.preference for part in parts]),
-            np.concatenate([part.values for part in parts]),
-        )
+        names = [field.name for field in fields(cls)]
+        return cls(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
 
     @classmethod
     def from_batch(cls, batch: pa.RecordBatch) -> "Signatures":
@@ -71,6 +78,8 @@ class Signatures:
         return cls(
             halves(batch.column("id")),
             halves(batch.column("exact")),
+            halves(batch.column("page")),
+            batch.column("scope").to_numpy(),
             batch.column("shingles").to_numpy(),
             batch.column("preference").to_numpy(),
             values.flatten().to_numpy().reshape(len(values), values.type.list_size),
@@ -82,6 +91,8 @@ class Signatures:
             {
                 "id": joined(self.ids),
                 "exact": joined(self.exact),
+                "page": joined(self.pages),
+                "scope": pa.array(self.scopes),
                 "shingles": pa.array(self.shingles),
                 "preference": pa.array(self.preference),
                 "signature": pa.FixedSizeListArray.from_arrays(flat, self.values.shape[1]),
@@ -89,9 +100,7 @@ class Signatures:
         )
 
     def take(self, rows: npt.NDArray[np.int64]) -> "Signatures":
-        return Signatures(
-            self.ids[rows], self.exact[rows], self.shingles[rows], self.preference[rows], self.values[rows]
-        )
+        return Signatures(*(getattr(self, field.name)[rows] for field in fields(self)))
 
     def save(self, path: str, settings: DedupSettings) -> None:
         """One record batch; metadata keys begin with ``corpusmill.``."""

@@ -4,9 +4,10 @@ Decisions:
 - Members stand in the order of the keep policy; equal ones by id. Nothing depends on files, partitions or arrival.
 - The best becomes a kept copy; whoever is like it is removed; the best of the rest is the next kept copy, and so on. So
   each removed document is like the kept copy its row names, not like a link of a chain to it.
-- "Like" is: the same exact fingerprint, or both have shingles and what ``verify`` names reaches ``threshold``. The
-  estimate is the share of signature values that agree. Jaccard similarity and containment are counted on the sets of
-  shingles, for pairs whose estimate is not more than ``MARGIN`` standard errors below what the threshold demands.
+- "Like" is, within a scope: of the same page, or the same exact fingerprint, or both have shingles and what ``verify``
+  names reaches ``threshold``. The estimate is the share of signature values that agree. Jaccard similarity and
+  containment are counted on the sets of shingles, for pairs whose estimate is not more than ``MARGIN`` standard errors
+  below what the threshold demands.
 - Documents that earlier runs have kept are never compared with each other: those runs are finished.
 - In a component of up to ``EXHAUSTIVE`` members all kept copies are compared. In a larger one, only the first
   ``BUCKET_COPIES`` kept copies of each band's bucket: a template's page that shares a bucket with a hundred thousand
@@ -19,15 +20,15 @@ import numpy as np
 import numpy.typing as npt
 
 from dataprep.compiled import njit
-from dataprep.dedup.bands import band_keys, group_starts
-from dataprep.dedup.hashing import I64, U64
-from dataprep.dedup.minhash import U32
+from dataprep.dedup.bands import band_keys, exact_keys, group_starts, page_keys
+from dataprep.dedup.hashing import I64, U64, mix
 from dataprep.dedup.sets import ShingleSets, shared
 from dataprep.dedup.settings import DedupSettings
 from dataprep.dedup.sidecar import Signatures
 
 EXHAUSTIVE = 2048
 BUCKET_COPIES = 64
+ALWAYS = 2  # buckets that documents without a shingle have, too
 MARGIN = 3.0  # one pair in 740 with just the threshold's similarity has an estimate lower than that
 
 MEASURES = ("estimate", "jaccard", "containment")  # what the kernels call 0, 1 and 2
@@ -40,8 +41,9 @@ class Verdicts:
     order: I64
     starts: I64  # where each component begins, and n
     kept_by: I64  # position (in this order) of the kept copy each member is like; its own if it is kept
-    similarity: npt.NDArray[np.float64]  # to that copy, by the settings' measure; 1 for the same exact fingerprint
+    similarity: npt.NDArray[np.float64]  # to that copy, by the settings' measure; 1 for the same text or page
     exact: npt.NDArray[np.bool_]  # the same exact fingerprint as that copy
+    page: npt.NDArray[np.bool_]  # of the same page as that copy
 
 
 def judge(
@@ -65,30 +67,34 @@ def judge(
     starts = group_starts(components)
     bands, rows = settings.shape()
     measure, threshold = MEASURES.index(settings.verify), settings.threshold
-    documents = (
-        *(ranked.exact, ranked.shingles, ranked.values),
-        *(ranked_sets.values, ranked_sets.starts, ranked_sets.ends),
-        earlier[order],
-    )
+    sets_of = (ranked_sets.values, ranked_sets.starts, ranked_sets.ends)
+    documents = (ranked.exact, ranked.pages, ranked.scopes, ranked.shingles, ranked.values, *sets_of, earlier[order])
     kept_by, similarity = _compare(starts, documents, measure, threshold, EXHAUSTIVE)
     for component in np.flatnonzero(np.diff(starts) > EXHAUSTIVE):
-        span = slice(starts[component], starts[component + 1])
-        buckets = _bucket_numbers(ranked.exact[span], ranked.values[span], bands, rows)
+        span = np.arange(starts[component], starts[component + 1])
+        buckets = _bucket_numbers(ranked.take(span), bands, rows)
         kept_by[span], similarity[span] = _compare_in_buckets(
-            buckets, span.start, documents, measure, threshold, BUCKET_COPIES
+            buckets, span[0], documents, measure, threshold, BUCKET_COPIES
         )
-    same = (ranked.exact == ranked.exact[kept_by]).all(axis=1)
-    return Verdicts(order, starts, kept_by, similarity, same)
+    exact = (ranked.exact == ranked.exact[kept_by]).all(axis=1)
+    page = (ranked.pages == ranked.pages[kept_by]).all(axis=1) & ranked.pages.any(axis=1)
+    return Verdicts(order, starts, kept_by, similarity, exact, page)
 
 
-def _bucket_numbers(exact: U64, signatures: U32, bands: int, rows: int) -> I64:
-    """int64[n, bands + 1]: a number from 0 for the exact bucket and each band's bucket of every member."""
-    keys = np.column_stack([exact[:, 0] ^ exact[:, 1], band_keys(signatures, bands, rows)]).ravel()
+def _bucket_numbers(members: Signatures, bands: int, rows: int) -> I64:
+    """int64[n, bands + 2]: a number from 0 for the bucket of equal texts, of the page, and of each band.
+
+    A member without a page is alone in that bucket.
+    """
+    alone = mix(np.arange(len(members.ids), dtype=np.uint64))
+    pages = np.where(members.pages.any(axis=1), page_keys(members), alone)
+    bands_of = band_keys(members.values, bands, rows) ^ members.scopes[:, None]
+    keys = np.column_stack([exact_keys(members), pages, bands_of]).ravel()
     order = np.argsort(keys, kind="stable")
     starts = group_starts(keys[order])
     numbers = np.empty(keys.size, np.int64)
     numbers[order] = np.repeat(np.arange(starts.size - 1), np.diff(starts))
-    return numbers.reshape(-1, bands + 1)
+    return numbers.reshape(-1, bands + ALWAYS)
 
 
 @njit(nogil=True, cache=True)
@@ -107,10 +113,14 @@ def agreement_needed(measure, threshold, width, a, b):  # type: ignore[no-untype
 @njit(nogil=True, cache=True)
 def _alike(i, j, documents, measure, threshold):  # type: ignore[no-untyped-def]
     """How like member i is to the kept copy j if it is like it, else -1; stops when it cannot be enough."""
-    exact, shingles, signatures, values, starts, ends, earlier = documents
+    exact, pages, scopes, shingles, signatures, values, starts, ends, earlier = documents
     if earlier[i] and earlier[j]:
         return -1.0
     width = signatures.shape[1]
+    if scopes[i] != scopes[j]:
+        return -1.0
+    if (pages[i, 0] != 0 or pages[i, 1] != 0) and pages[i, 0] == pages[j, 0] and pages[i, 1] == pages[j, 1]:
+        return 1.0
     if exact[i, 0] == exact[j, 0] and exact[i, 1] == exact[j, 1]:
         return 1.0
     if shingles[i] == 0 or shingles[j] == 0:
@@ -164,7 +174,7 @@ def _compare_in_buckets(buckets, begin, documents, measure, threshold, copies): 
     """``_compare`` for the component that begins at ``begin``, each member against at most ``copies`` kept copies in
     each of its buckets."""
     n, bands = buckets.shape
-    shingles = documents[1]
+    shingles = documents[3]
     kept_by = np.arange(begin, begin + n)
     similarity = np.ones(n)
     # the kept copies of a bucket as a linked list in the order of rank, so that nothing is as wide as it might become
@@ -176,7 +186,7 @@ def _compare_in_buckets(buckets, begin, documents, measure, threshold, copies): 
     for i in range(n):
         best = n
         for band in range(bands):
-            if band > 0 and shingles[begin + i] == 0:
+            if band >= ALWAYS and shingles[begin + i] == 0:
                 break
             entry = first[buckets[i, band]]
             while entry >= 0:
@@ -193,7 +203,7 @@ def _compare_in_buckets(buckets, begin, documents, measure, threshold, copies): 
         if best < n:
             continue
         for band in range(bands):
-            if band > 0 and shingles[begin + i] == 0:
+            if band >= ALWAYS and shingles[begin + i] == 0:
                 break
             bucket = buckets[i, band]
             if length[bucket] == copies:

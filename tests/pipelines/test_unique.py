@@ -292,6 +292,56 @@ def test_a_corpus_without_documents_or_duplicates_passes_through(tmp_path):
     assert pq.read_table(f"{tmp_path}/unique/removed/part-00000.parquet").num_rows == 0
 
 
+def test_documents_of_one_page_are_duplicates_if_the_recipe_says_so(tmp_path):
+    pages = {
+        "a": ("HTTP://Example.org:80/page?utm_source=x#top", "first version of a page, which is the longest of them"),
+        "b": ("https://example.org/page", "another text"),
+        "c": ("https://example.org/page", "another  text"),
+        "d": (None, "no page"),
+        "e": ("not a url", "no page either"),
+        "f": ("https://www.example.org/page", "www counts"),
+    }
+    for part, chosen in enumerate(("ace", "bdf")):
+        builder = BatchBuilder("test")
+        for name in chosen:
+            builder.add(pages[name][1], name, url=pages[name][0])
+        batch = builder.finish()
+        with PartWriter(f"{tmp_path}/clean/kept/part-{part:05d}.parquet", batch.schema) as writer:
+            writer.write(batch)
+    tally, _, _ = run_stage(tmp_path, stage_class=ManyPartitions, urls="url-1")
+    kept, removed = survivors(tmp_path)
+    assert kept == ["a", "d", "e", "f"]
+    assert removed == {name: ("url_duplicate", document_id("test", "a"), None, 3) for name in "bc"}
+    assert {row["measure"] for row in texts(tmp_path, "removed").values()} == {"url"}
+    assert tally.removed["url_duplicate"][0] == 2
+    storage.remove_tree(f"{tmp_path}/unique")
+    run_stage(tmp_path)
+    assert survivors(tmp_path)[1].keys() <= {"b", "c"}
+    assert len(survivors(tmp_path)[1]) == 1
+
+
+def test_documents_are_compared_within_their_scope(tmp_path):
+    documents = corpus()
+    languages = [None if i % 7 == 0 else ("en", "fr")[i % 2] for i in range(len(documents))]
+    for part in range(3):
+        builder = BatchBuilder("test")
+        for locator, text in documents[part::3]:
+            builder.add(text, locator)
+        batch = builder.finish().append_column("language.label", pa.array(languages[part::3], pa.string()))
+        with PartWriter(f"{tmp_path}/clean/kept/part-{part:05d}.parquet", batch.schema) as writer:
+            writer.write(batch)
+    run_stage(tmp_path, stage_class=ManyPartitions, scope="language.label")
+    _, within = survivors(tmp_path)
+    language_of = dict(zip((locator for locator, _ in documents), languages, strict=True))
+    alone = {}
+    for language in {*languages}:
+        out = tmp_path / f"only-{language}"
+        write_corpus(out, [(name, text) for name, text in documents if language_of[name] == language], 2)
+        run_stage(out)
+        alone |= survivors(out)[1]
+    assert within == alone != {}
+
+
 def test_the_preferred_source_is_kept_even_if_it_is_shorter(tmp_path):
     for part, source in enumerate(("blog", "press")):
         builder = BatchBuilder(source)
@@ -335,6 +385,12 @@ def test_a_signal_nobody_measured_is_named(tmp_path):
     write_corpus(tmp_path, corpus()[:3], 1)
     with pytest.raises(ValueError, match=r"deduplicate.signal: 'quality.score' is not a column"):
         run_stage(tmp_path, keep="signal", signal="quality.score")
+
+
+def test_a_scope_that_is_no_column_is_named(tmp_path):
+    write_corpus(tmp_path, corpus()[:3], 1)
+    with pytest.raises(ValueError, match=r"deduplicate.scope: 'dump' is not a column of the documents, which have id,"):
+        run_stage(tmp_path, scope="dump")
 
 
 def test_removed_rows_name_ids_of_sixteen_bytes(expected):

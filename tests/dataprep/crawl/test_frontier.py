@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from dataprep.crawl.frontier import LINKS, STATE, is_known, known_ids, link_batch, merge, select, used
 from dataprep.crawl.settings import CrawlSettings
-from dataprep.crawl.urls import registered_domain, url_id
+from dataprep.urls import registered_domain, url_id
 
 CONTACT = {"contact_url": "https://me.example/bot", "contact_mail": "me@me.example"}
 

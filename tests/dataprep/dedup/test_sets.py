@@ -11,8 +11,8 @@ from dataprep.dedup import sets as sets_module
 from dataprep.dedup.minhash import signatures
 from dataprep.dedup.sets import COLUMN, ShingleSets, shared
 from dataprep.dedup.settings import DedupSettings
-from dataprep.dedup.sidecar import Signatures
 from dataprep.dedup.verdict import MARGIN, agreement_needed, judge
+from tests.dataprep.dedup.test_verdict import members as documents_of
 
 WORDS = st.sampled_from(["a", "The", "café", "мир", "漢字かな交じり文", "x" * 300, "Straße", "naïve", "1984", "_id"])
 TEXTS = st.one_of(st.lists(WORDS, max_size=60).map(" ".join), st.text())
@@ -85,10 +85,8 @@ def test_verdicts_by_exact_similarity_are_those_of_the_plain_rule(documents, mea
     texts = [" ".join(f"w{word}" for word in words) for words in documents]
     chosen = DedupSettings(shingle=1, verify=measure, threshold=threshold, bands=1, rows=1)
     n = len(texts)
-    numbers = np.arange(n, dtype=np.uint64)
-    pairs = np.column_stack([np.zeros(n, np.uint64), numbers])
     # every signature is the same, so that no estimate spares the comparison
-    members = Signatures(pairs, pairs, np.ones(n, np.uint32), -numbers.astype(np.float64), np.ones((n, 128), np.uint32))
+    members = documents_of(np.ones((n, 128), np.uint32), -np.arange(n), shingles=np.ones(n))
     found = judge(np.zeros(n, np.uint64), members, ShingleSets.of(texts_of(texts), chosen), chosen)
     exact = {
         (kept, other): _reference.containment(texts[other], texts[kept], 1)
@@ -122,8 +120,7 @@ def test_a_document_inside_a_longer_one_goes_by_containment_and_stays_by_jaccard
     for measure in ("jaccard", "containment"):
         chosen = DedupSettings(verify=measure)
         values, shingles = signatures(texts, chosen)
-        pairs = np.array([[0, 0], [0, 1]], np.uint64)
-        members = Signatures(pairs, pairs, shingles, np.array([1.0, 0.0]), values)
+        members = documents_of(values, [1.0, 0.0], shingles=shingles)
         gone[measure] = judge(np.zeros(2, np.uint64), members, ShingleSets.of(texts, chosen), chosen)
     assert gone["jaccard"].kept_by.tolist() == [0, 1]
     assert gone["containment"].kept_by.tolist() == [0, 0]

@@ -24,12 +24,14 @@ from dataprep.document import BatchBuilder
 WIDTH = 128
 
 
-def members(values, prefer, ids=None, exact=None, shingles=None):
+def members(values, prefer, ids=None, exact=None, shingles=None, pages=None, scopes=None):
     n = len(values)
     ids = np.column_stack([np.zeros(n), np.arange(n) if ids is None else ids]).astype(np.uint64)
     exact = np.column_stack([np.arange(n) if exact is None else exact, np.zeros(n)]).astype(np.uint64)
     shingles = np.full(n, 9, np.uint32) if shingles is None else np.array(shingles, np.uint32)
-    return Signatures(ids, exact, shingles, np.array(prefer, np.float64), np.array(values, np.uint32))
+    pages = np.column_stack([np.zeros(n), np.zeros(n) if pages is None else pages]).astype(np.uint64)
+    scopes = np.array(np.zeros(n) if scopes is None else scopes, np.uint64)
+    return Signatures(ids, exact, pages, scopes, shingles, np.array(prefer, np.float64), np.array(values, np.uint32))
 
 
 def estimated(components, given, **chosen):
@@ -123,6 +125,23 @@ def test_a_template_shared_by_thousands_loses_no_distinct_document():
     assert removed_by(found) == {}
 
 
+@pytest.mark.parametrize("exhaustive", [2048, 2])
+def test_documents_of_one_page_are_duplicates_whatever_their_texts(monkeypatch, exhaustive):
+    monkeypatch.setattr(verdict, "EXHAUSTIVE", exhaustive)
+    values = np.arange(5 * WIDTH, dtype=np.uint32).reshape(5, WIDTH)
+    rows = members(values, [1, 2, 3, 4, 5], pages=[7, 0, 7, 0, 8], exact=[1, 2, 3, 4, 5])
+    found = estimated(one_component(5), rows)
+    assert removed_by(found) == {0: 2}
+    assert [row for row, page in zip(found.order.tolist(), found.page, strict=True) if page] == [4, 2, 0]
+
+
+@pytest.mark.parametrize("exhaustive", [2048, 2])
+def test_nothing_is_compared_across_scopes(monkeypatch, exhaustive):
+    monkeypatch.setattr(verdict, "EXHAUSTIVE", exhaustive)
+    rows = members(np.zeros((6, WIDTH)), [0] * 6, pages=[1] * 6, exact=[1] * 6, scopes=[1, 2, 1, 2, 3, 1])
+    assert removed_by(estimated(one_component(6), rows)) == {2: 0, 5: 0, 3: 1}
+
+
 def test_template_pages_that_differ_all_stay():
     template = " ".join(f"menu{i} entry" for i in range(60))
     texts = [template + " " + " ".join(f"item{page}x{i}" for i in range(60)) for page in range(200)]
@@ -137,9 +156,7 @@ def survivors_of(texts, chosen):
     batch = builder.finish()
     rows, sets = Signatures.of([batch], chosen), ShingleSets.of(batch.column("text"), chosen)
     references = np.arange(len(texts), dtype=np.uint64)
-    leaves, centres = spanning_stars(
-        bucket_stars(*candidate_keys(rows.values, rows.shingles, rows.exact, references, chosen))
-    )
+    leaves, centres = spanning_stars(bucket_stars(*candidate_keys(rows, references, chosen)))
     nodes = np.unique(np.concatenate([leaves, centres]))
     if nodes.size == 0:
         return set(range(len(texts)))

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dataprep.crawl.urls import (
+from dataprep.urls import (
     MAX_URL,
     host_of,
     normalise,
