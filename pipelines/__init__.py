@@ -8,7 +8,8 @@
 - `documents`    stage 2: files and fetched pages → document parts
 - `clean`        stage 3: signals and rules → kept and removed
 - `unique`       stage 4: duplicates → kept and removed
-- `tokens`       stages 5 and 6: tokenizer, shards
+- `passages`     stage 5, if the recipe asks: repeated lines, paragraphs and long stretches → edits
+- `tokens`       stages 6 and 7: tokenizer, shards
 - `local`        Beam on this machine
 - `run`          the chain of stages, and the process that drives it
 - `launch`       starting that process and following it
