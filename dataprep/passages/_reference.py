@@ -19,7 +19,7 @@ class Edit(NamedTuple):
 
 
 class Piece(NamedTuple):
-    """A unit, or several stretches in a row that are copied from the same place."""
+    """A unit, or several stretches in a row that are first in the same document."""
 
     reason: str
     key: Key
@@ -104,7 +104,7 @@ def _owners(
     found = words(text)
     owners: list[Piece | None] = [None] * len(found)
     n = settings.substring_tokens or 0
-    covered, shift = 0, 0
+    covered = 0
     last: Piece | None = None
     every = list(units(text, settings))
     for _, unit, place, _ in (one for one in every if one[0] == "repeated_passage"):
@@ -114,9 +114,9 @@ def _owners(
         start = max(place, covered, first[1] + n if first[0] == key else 0)
         if start < place + n:
             same = last is not None and last.first is not None and last.first[0] == first[0]
-            if not (same and start == covered and place - first[1] == shift):
+            if not (same and start == covered):
                 last = Piece("repeated_passage", unit, first, None)
-            covered, shift = place + n, place - first[1]
+            covered = place + n
             owners[start:covered] = [last] * (covered - start)
     for reason in ("repeated_line", "repeated_paragraph"):
         for _, unit, place, span in (one for one in every if one[0] == reason):

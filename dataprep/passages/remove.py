@@ -56,11 +56,11 @@ def removals(text: Utf8, pieces: Cut, units: Units, ids: Hashes, told: Told, str
     known, rows = known[~stays], rows[~stays]
     owners, verdict_of, whole = _owners(
         *(units.kinds[known], units.documents[known], units.which[known], rows, ids, verdicts.ids, verdicts.places),
-        *(pieces.word_offsets, pieces.word_places, pieces.line_words, pieces.line_places, pieces.paragraph_lines),
+        *(pieces.word_offsets, pieces.line_words, pieces.line_places, pieces.paragraph_lines),
         stretch,
     )
     documents, spans, of, words = _spans(
-        *(text.values, text.offsets, owners, pieces.word_offsets, pieces.word_places, whole),
+        *(text.values, text.offsets, owners, pieces.word_offsets, pieces.word_starts, pieces.word_ends, whole),
         *(fold_table(), space_table()),
     )
     gone = np.concatenate([[0], np.cumsum(owners >= 0)])
@@ -71,17 +71,17 @@ def removals(text: Utf8, pieces: Cut, units: Units, ids: Hashes, told: Told, str
 @njit(nogil=True, cache=True)
 def _owners(  # type: ignore[no-untyped-def]
     kinds, documents, which, rows, ids, first_ids, first_places,
-    word_offsets, word_places, line_words, line_places, paragraph_lines, stretch,
+    word_offsets, line_words, line_places, paragraph_lines, stretch,
 ):  # fmt: skip
     """For every word the number of the removed piece that it is in, or -1; the verdict of each piece; and the place of
     each that is a line or paragraph, else -1.
 
-    A piece is a line, a paragraph, or as many stretches in a row as are copied from the same place.
+    A piece is a line, a paragraph, or as many stretches in a row as are first in the same document.
     """
-    owners = np.full(len(word_places), -1, np.int64)
+    owners = np.full(word_offsets[-1], -1, np.int64)
     verdicts = np.empty(len(kinds), np.int64)
     whole = np.full((len(kinds), 2), -1, np.int64)
-    pieces = covered = shift = 0
+    pieces = covered = 0
     last = -1
     for u in range(len(kinds)):
         if kinds[u] != PASSAGE:
@@ -93,11 +93,11 @@ def _owners(  # type: ignore[no-untyped-def]
         if start >= end:
             continue
         same = last >= 0 and first_ids[row, 0] == first_ids[last, 0] and first_ids[row, 1] == first_ids[last, 1]
-        if not (same and start == covered and which[u] - first_places[row] == shift):
+        if not (same and start == covered):
             verdicts[pieces] = row
             pieces += 1
         owners[start:end] = pieces - 1
-        covered, shift, last = end, which[u] - first_places[row], row
+        covered, last = end, row
     for kind in (LINE, PARAGRAPH):
         for u in range(len(kinds)):
             if kinds[u] != kind:
@@ -113,7 +113,7 @@ def _owners(  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True)
-def _spans(values, offsets, owners, word_offsets, word_places, whole, table, space):  # type: ignore[no-untyped-def]
+def _spans(values, offsets, owners, word_offsets, word_starts, word_ends, whole, table, space):  # type: ignore[no-untyped-def]
     """Document, bytes, piece and words of every span that goes."""
     most = 0
     for w in range(len(owners)):
@@ -133,7 +133,7 @@ def _spans(values, offsets, owners, word_offsets, word_places, whole, table, spa
             first = count
             while w < end and owners[w] >= 0:
                 piece = owners[w]
-                start = word_places[w, 0] if whole[piece, 0] < 0 else whole[piece, 0]
+                start = word_starts[w] if whole[piece, 0] < 0 else whole[piece, 0]
                 words[count] = -w
                 while w < end and owners[w] == piece:
                     w += 1
@@ -141,7 +141,7 @@ def _spans(values, offsets, owners, word_offsets, word_places, whole, table, spa
                 pieces[count] = piece
                 words[count] += w
                 spans[count, 0] = start
-                spans[count, 1] = word_places[w - 1, 1] if whole[piece, 0] < 0 else whole[piece, 1]
+                spans[count, 1] = word_ends[w - 1] if whole[piece, 0] < 0 else whole[piece, 1]
                 count += 1
             for k in range(first, count - 1):
                 spans[k, 1] = spans[k + 1, 0]

@@ -14,11 +14,14 @@ from dataprep.parts import PartWriter
 from dataprep.passages import _reference
 from dataprep.passages.settings import PassageSettings
 from dataprep.recipe import RecipeError, parse_recipe
+from dataprep.report.html import render
+from pipelines import show_why
 from pipelines.batches import Split
 from pipelines.local import in_process_runner, worker_runner
 from pipelines.passages import PassagesStage
 from tests.pipelines.chain import STAGES, drive
 from tests.pipelines.corpus import recipe as small_recipe
+from tests.pipelines.test_show import printed, screen
 
 WORDS = [f"word{i}" for i in range(300)]
 MENU = "Home | About us | Contact the editors"
@@ -265,6 +268,15 @@ def test_the_chain_reads_what_the_stage_left_and_forgets_it_when_it_is_switched_
     counts = {name: storage.read_json(f"{tmp_path}/{name}/_stage.json")["counts"] for name in ("passages", "tokenizer")}
     before = storage.read_json(f"{finished}/tokenizer/_stage.json")["counts"]
     assert counts["tokenizer"]["characters_in"] == counts["passages"]["characters_kept"] < before["characters_in"]
+    edit = rows(tmp_path, "edits")[0]
+    console = screen()
+    show_why.why(console, str(tmp_path), identifier=edit["id"].hex())
+    assert f"  characters {edit['start']:,} to {edit['end']:,}: {edit['reason']}" in printed(console)
+    assert f"times in the corpus, stays in {edit['kept_in'].hex()}" in " ".join(printed(console).split())
+    most = storage.read_json(f"{tmp_path}/passages/_stage.json")["extra"]["most_repeated"]
+    page = render(str(tmp_path))
+    assert "<h2>Repeated passages</h2>" in page
+    assert all(f'<span class="mono">{one["reason"]}</span>' in page for one in most)
     ran, _ = drive(value, tmp_path)
     assert ran == ["tokenizer", "shards"]
     assert not (tmp_path / "passages").exists()
