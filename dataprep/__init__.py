@@ -21,6 +21,7 @@ In the order the data flows, each usable alone:
 - `rules`      signals → reasons; `rulesets/` holds published ones as data
 - `clean/`     which steps and rules a recipe means; runs the steps in a child process with limits
 - `dedup/`     exact and MinHash duplicates, components, verdicts
+- `passages/`  lines, paragraphs and long stretches that a corpus repeats
 - `tokens/`    tokenizer training and encoding
 - `shards/`    Arrow token shards and their manifest
 - `recipe`     what a run is

@@ -18,6 +18,7 @@ from dataprep.clean.settings import CleanSettings
 from dataprep.crawl.settings import CrawlSettings
 from dataprep.dedup.settings import DedupSettings
 from dataprep.html.settings import ExtractSettings
+from dataprep.passages.settings import PassageSettings
 from dataprep.settings import Settings
 from dataprep.sources.settings import FilesSettings
 from dataprep.tokens.settings import ShardSettings, TokenizerSettings
@@ -53,6 +54,7 @@ class Recipe(Settings):
     extract: ExtractSettings = ExtractSettings()
     clean: CleanSettings = CleanSettings()
     deduplicate: DedupSettings = DedupSettings()
+    passages: PassageSettings | None = None
     tokenizer: TokenizerSettings = TokenizerSettings()
     shards: ShardSettings = ShardSettings()
 

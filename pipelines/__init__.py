@@ -9,7 +9,8 @@
 - `clean`        stage 3: signals and rules → kept and removed
 - `earlier`      an index of a run for later ones, and the comparison with earlier ones
 - `unique`       stage 4: duplicates → kept and removed
-- `tokens`       stages 5 and 6: tokenizer, shards
+- `passages`     stage 5, if the recipe asks: repeated lines, paragraphs and long stretches → edits
+- `tokens`       stages 6 and 7: tokenizer, shards
 - `local`        Beam on this machine
 - `run`          the chain of stages, and the process that drives it
 - `launch`       starting that process and following it

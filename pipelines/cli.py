@@ -147,7 +147,7 @@ _stage_command(
     "ingest", "documents", "Read files and fetched pages and extract their text (after crawling, if needed)."
 )
 _stage_command("clean", "clean", "Measure documents and apply the rules (after what comes before, if needed).")
-_stage_command("deduplicate", "unique", "Remove copies (after what comes before, if needed).")
+_stage_command("deduplicate", "passages", "Remove copies and repeated passages (after what comes before, if needed).")
 _stage_command("tokenize", "shards", "Train the tokenizer and write the shards (after what comes before, if needed).")
 
 
@@ -164,7 +164,7 @@ def stats(directory: DirectoryArgument) -> None:
 def inspect(
     context: typer.Context,
     directory: Annotated[str | None, typer.Argument(metavar="DIR", help="The directory of a run (its --out).")] = None,
-    stage: Annotated[str, typer.Option(help="documents, clean or unique.")] = "clean",
+    stage: Annotated[str, typer.Option(help="documents, clean, unique or passages.")] = "clean",
     verdict: Annotated[str, typer.Option(help="kept, removed, quarantined or all.")] = "all",
     reason: Annotated[str | None, typer.Option(help="Only documents removed for this reason.")] = None,
     source: Annotated[str | None, typer.Option(help="Only documents of this source.")] = None,

@@ -37,6 +37,7 @@ from pipelines.clean import CleanStage  # noqa: E402
 from pipelines.crawl import CrawlStage  # noqa: E402
 from pipelines.documents import DocumentsStage  # noqa: E402
 from pipelines.local import default_workers, in_process_runner, last_line, worker_runner  # noqa: E402
+from pipelines.passages import PassagesStage  # noqa: E402
 from pipelines.stage import RUNNING, Build, Stage, fingerprint  # noqa: E402
 from pipelines.tokens import ShardsStage, TokenizerStage  # noqa: E402
 from pipelines.unique import UniqueStage  # noqa: E402
@@ -45,13 +46,14 @@ SMALL_BYTES = 16 << 20  # below this, starting worker processes takes longer tha
 
 LOCK_SECONDS = 5.0
 STDIN = 0
-INSPECTED = ("documents", "clean", "unique")
+INSPECTED = ("documents", "clean", "unique", "passages")
 
 CHAIN: tuple[type[Stage], ...] = (
     CrawlStage,
     DocumentsStage,
     CleanStage,
     UniqueStage,
+    PassagesStage,
     TokenizerStage,
     ShardsStage,
 )
@@ -95,6 +97,9 @@ class Driver:
             stage = kind(self.recipe, self.job.out, "beam" if self.job.names_runner() else "files")
             if stage.needed():
                 self.run_stage(stage)
+            elif not stage.precious and storage.list_files(stage.directory, recursive=True):
+                storage.remove_tree(stage.directory)  # of an earlier recipe: it must not be taken for this one's
+                self.emit("stale", stage=stage.name)
             if kind.name == self.job.until:
                 break
 

@@ -11,7 +11,7 @@ from rich.text import Text
 from dataprep.document import PAGE_SIGNALS
 from dataprep.report.inspect import Document
 from dataprep.report.measured import Measured, beside, condition, find_measured, fires
-from dataprep.report.story import Story, by_id, by_url, fates, tell
+from dataprep.report.story import DIFFERENCE_LINES, Story, by_id, by_url, fates, tell
 from dataprep.report.wording import clip, count, one_line, value, visible
 from pipelines.show import COLOURS, TEXT_CHARACTERS, body
 
@@ -55,6 +55,8 @@ def story_view(story: Story, measured: Measured | None) -> RenderableType:
             shown += [*_signals(one, measured), *_edits(story)]
         if one.stage == "unique":
             shown += _copies(story, one)
+        if one.stage == "passages":
+            shown += _passages(story)
     if story.shard:
         place = story.shard
         last = place.first_token + place.tokens - 1
@@ -175,6 +177,17 @@ def _edits(story: Story) -> Iterator[Text]:
         yield Text("  its text, before and after:", style="bold")
     for sign, line in story.edits:
         yield Text(f"   {sign} {visible(line)}", style=DIFFERENCE_STYLES[sign])
+
+
+def _passages(story: Story) -> Iterator[Text]:
+    """What was cut out of its text, how often the corpus has that, and where it stays."""
+    for edit in story.passages[:DIFFERENCE_LINES]:
+        where = "nowhere" if edit.kept_in is None else edit.kept_in
+        yield Text(f"  characters {count(edit.start)} to {count(edit.end)}: {edit.reason}", style="bold")
+        yield Text(f"   {count(edit.occurrences)} times in the corpus, stays in {where}", style="dim")
+        yield Text(f"   - {clip(one_line(edit.text), TEXT_CHARACTERS)}", style=DIFFERENCE_STYLES["-"])
+    if len(story.passages) > DIFFERENCE_LINES:
+        yield Text(f"  and {count(len(story.passages) - DIFFERENCE_LINES)} more", style="dim")
 
 
 def _copies(story: Story, one: Document) -> Iterator[RenderableType]:

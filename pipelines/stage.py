@@ -58,7 +58,7 @@ class Stage(ABC):
     title: ClassVar[str]  # a few words for the progress display
     code: ClassVar[tuple[str, ...]]  # packages or modules whose source decides the output
     libraries: ClassVar[tuple[str, ...]] = ()  # distributions whose version decides the output
-    upstream: ClassVar[tuple[str, ...]] = ()
+    upstream: tuple[str, ...] = ()
     phases: ClassVar[tuple[str, ...]]  # receipt folders in order; the last one's tallies are the stage's
     precious: ClassVar[bool] = False
     reads_kept_documents: ClassVar[bool] = True  # of the first upstream stage: its kept are this one's documents in

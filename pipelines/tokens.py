@@ -1,4 +1,4 @@
-"""The last two stages: unique documents → ``tokenizer/tokenizer.json`` → ``shards/<source>/<split>-00000.arrow``.
+"""The last two stages: the documents left → ``tokenizer/tokenizer.json`` → ``shards/<source>/<split>-00000.arrow``.
 
 Tokenizer, two pipelines: *measure* counts documents and bytes per source, part by part; *sample* brings a bounded
 sample to one place and trains there (or measures the tokenizer that the recipe gives).
@@ -8,7 +8,7 @@ memory of one shard; the driver writes the manifest from the receipts.
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import apache_beam as beam
 import pyarrow as pa
@@ -30,8 +30,11 @@ from dataprep.tokens.settings import TokenizerSettings
 from dataprep.tokens.train import train_tokenizer
 from pipelines.batches import Split
 from pipelines.receipts import Receipt
-from pipelines.shuffle import Each, PartitionShuffle
+from pipelines.shuffle import Each, Kind, PartitionShuffle
 from pipelines.stage import Build, Run, Stage, read_manifest
+
+if TYPE_CHECKING:
+    from dataprep.recipe import Recipe
 
 COLUMNS = ["id", "text", "source"]
 TOKENIZER_FILE = "tokenizer.json"
@@ -52,8 +55,11 @@ class TokenizerStage(Stage):
         "pipelines.tokens",
     )
     libraries = ("tokenizers",)
-    upstream = ("unique",)
     phases = ("measure", "sample", "sample.reduce")
+
+    def __init__(self, recipe: "Recipe", out: str, kind: Kind = "files") -> None:
+        super().__init__(recipe, out, kind)
+        self.upstream = (_documents(recipe),)
 
     def settings(self) -> dict[str, Any]:
         return {"seed": self.recipe.seed, "tokenizer": self.recipe.tokenizer.model_dump(mode="json")}
@@ -91,7 +97,7 @@ class TokenizerStage(Stage):
         run("measure", self.build_measure, parts)
         corpus = self._corpus()
         if corpus.bytes == 0:
-            where = storage.join(self.out, "unique", "kept")
+            where = storage.join(self.out, self.upstream[0], "kept")
             raise ValueError(f"tokenizer: no text is left in {where}; the stages before removed everything there was")
         threshold = sample.sample_threshold(corpus, self.recipe.tokenizer.sample_bytes)
         splits = [Split.of(part.index, part.size, part.load() | {"threshold": threshold}) for part in parts]
@@ -121,8 +127,11 @@ class ShardsStage(Stage):
         "pipelines.tokens",
     )
     libraries = ("tokenizers",)
-    upstream = ("unique", "tokenizer")
     phases = ("encode", "encode.reduce")
+
+    def __init__(self, recipe: "Recipe", out: str, kind: Kind = "files") -> None:
+        super().__init__(recipe, out, kind)
+        self.upstream = (_documents(recipe), "tokenizer")
 
     def settings(self) -> dict[str, Any]:
         return {"seed": self.recipe.seed, "shards": self.recipe.shards.model_dump(mode="json")}
@@ -285,8 +294,13 @@ class WriteShard:
         ).to_json()
 
 
+def _documents(recipe: "Recipe") -> str:
+    """The last stage that leaves documents."""
+    return "unique" if recipe.passages is None else "passages"
+
+
 def _parts(stage: Stage) -> list[Split]:
-    files = stage.upstream_parts("unique")
+    files = stage.upstream_parts(stage.upstream[0])
     return [Split.of(index, file.size, {"path": file.path}) for index, file in enumerate(files)]
 
 

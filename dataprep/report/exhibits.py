@@ -138,5 +138,19 @@ def _components(components: Sequence[Mapping[str, Any]]) -> list[Html]:
     return [details("Largest components of candidates", table(columns, rows, (1, 2)))]
 
 
+def passages(most_repeated: Sequence[Mapping[str, Any]]) -> Html:
+    """``most_repeated``: of the passages stage, those of each reason together."""
+    blocks = []
+    for reason in dict.fromkeys(one["reason"] for one in most_repeated):
+        rows: list[list[Child]] = [
+            [tag("div", clip(one_line(one["text"]), 300), dir="auto"), count(one["occurrences"])]
+            for one in most_repeated
+            if one["reason"] == reason
+        ]
+        blocks.append(details(tag("span", reason, class_="mono"), table(("text", "occurrences"), rows, (1,))))
+    note = "What the corpus has most often. All but one occurrence was cut out, or all of them if the recipe says so."
+    return section("Repeated passages", *blocks, note=note)
+
+
 def _mono(text: str) -> Html:
     return tag("span", one_line(text), class_="mono")

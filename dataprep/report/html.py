@@ -100,6 +100,8 @@ def _samples(out: str, present: list[str], funnel: Funnel) -> list[Html]:
     unique = funnel.stage("unique")
     components = unique.extra.get("largest_clusters", ()) if unique else ()
     found.append(exhibits.duplicates(distributions.largest_clusters(out), distributions.similarities(out), components))
+    repeated = funnel.stage("passages")
+    found.append(exhibits.passages(repeated.extra.get("most_repeated", ()) if repeated else ()))
     groups: dict[str, Mapping[str, list[Document]]] = {
         stage: sample_by_reason(out, stage, "quarantined", REASON_SAMPLES) for stage in present
     }

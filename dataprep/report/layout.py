@@ -16,8 +16,9 @@ from dataprep import storage
 from dataprep.document import SCHEMA
 from dataprep.storage import FileInfo
 
-STAGES = ("crawl", "documents", "clean", "unique", "tokenizer", "shards")
-DOCUMENT_STAGES = ("documents", "clean", "unique")  # those that leave documents as Parquet
+STAGES = ("crawl", "documents", "clean", "unique", "passages", "tokenizer", "shards")
+OPTIONAL = ("crawl", "passages")  # a recipe may do without
+DOCUMENT_STAGES = ("documents", "clean", "unique", "passages")  # those that leave documents as Parquet
 MANIFEST = "_stage.json"
 FOLDERS = {"kept": "kept", "removed": "removed", "quarantined": "quarantine"}
 KINDS = tuple(FOLDERS)

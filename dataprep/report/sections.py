@@ -7,7 +7,7 @@ import numpy as np
 
 from dataprep.report.distributions import Lengths, SignalHistogram, bin_edge
 from dataprep.report.funnel import Funnel, Reason, StageCounts
-from dataprep.report.layout import STAGES
+from dataprep.report.layout import OPTIONAL, STAGES
 from dataprep.report.markup import (
     Child,
     Html,
@@ -45,7 +45,7 @@ def head(funnel: Funnel, statistics: Statistics | None) -> Html:
     if statistics:
         tiles.append((short(statistics.total.tokens), f"tokens in {_plural(statistics.total.shards, 'shard')}"))
     unfinished = [stage.name for stage in funnel.stages if not stage.finished]
-    missing = [name for name in STAGES[1:] if funnel.stage(name) is None]
+    missing = [name for name in STAGES if name not in OPTIONAL and funnel.stage(name) is None]
     state = [f"{', '.join(unfinished)}: not finished"] if unfinished else []
     state += [f"{', '.join(missing)}: not begun"] if missing else []
     return tag(

@@ -18,6 +18,7 @@ from dataprep import storage
 from dataprep.report.difference import Lines, difference
 from dataprep.report.inspect import KEY_COLUMNS, TEXT_CHARACTERS, Document, any_of, find, row_ids, starting_with
 from dataprep.report.layout import DOCUMENT_STAGES, ID_BYTES, KINDS, MANIFEST, parts, row_groups, stages
+from dataprep.report.passages import PassageEdit, passage_edits
 from dataprep.shards import Manifest
 
 COPIES_SHOWN = 10
@@ -42,7 +43,8 @@ class Story:
     """``appearances``: the document in each stage, in chain order. ``kept_copy``: what was kept instead of it.
 
     ``copies``: the first documents that were removed in its favour. ``shard``: None when it has no tokens. ``edits``:
-    what cleaning changed in its text. ``settings``: of each finished stage, as in its manifest.
+    what cleaning changed in its text. ``passages``: what was cut out because the corpus repeats it. ``settings``: of
+    each finished stage, as in its manifest.
     """
 
     id: str
@@ -51,6 +53,7 @@ class Story:
     copies: tuple[Document, ...]
     shard: ShardPlace | None
     edits: Lines
+    passages: tuple[PassageEdit, ...]
     settings: Mapping[str, Mapping[str, Any]]
 
 
@@ -124,6 +127,7 @@ def tell(out: str, key: str, *, characters: int = TEXT_CHARACTERS) -> Story:
         copies=tuple(copies),
         shard=locate(out, bytes.fromhex(key), source),
         edits=_edits(texts.get("documents"), texts.get("clean")),
+        passages=tuple(passage_edits(out, key)),
         settings={stage: _settings(out, stage) for stage in DOCUMENT_STAGES},
     )
 

@@ -9,7 +9,7 @@ import yaml
 from dataprep import storage
 from pipelines.run import CHAIN, Driver, Job
 
-STAGES = [kind.name for kind in CHAIN if kind.name != "crawl"]
+STAGES = [kind.name for kind in CHAIN if kind.name not in ("crawl", "passages")]  # those of every recipe
 
 
 def job(value, out, workers=0):

@@ -17,13 +17,17 @@ from pipelines.packages import DISTRIBUTION, needed_packages
 from pipelines.portability import check_chain, check_stage
 from pipelines.run import CHAIN
 from pipelines.shuffle import Each
-from tests.pipelines.corpus import recipe
+from tests.pipelines import corpus
 from tests.pipelines.untyped import Untyped, UntypedOnAnEngine
 
 STAGES = [kind.name for kind in CHAIN if kind.name != "crawl"]
 DATAFLOW = ["--runner", "DataflowRunner", "--project", "my-project", "--region", "us-central1"]
 BUCKET = ["--temp_location", "gs://bucket/tmp"]
 IMAGE = ["--sdk_container_image", "image:1"]
+
+
+def recipe(folder):
+    return corpus.recipe(folder) | {"passages": {}}  # every stage there is
 
 
 @pytest.fixture

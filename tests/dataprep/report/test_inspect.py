@@ -56,7 +56,7 @@ def test_a_reason_or_source_that_no_document_has_is_answered_with_those_there_ar
         sample(run.out, "clean", "removed", reason="nonsense")
     with pytest.raises(ValueError, match=r"--source nowhere: .* there are books, web$"):
         sample(run.out, "clean", "removed", source="nowhere")
-    with pytest.raises(ValueError, match=r"--stage shards: .* documents, clean, unique$"):
+    with pytest.raises(ValueError, match=r"--stage shards: .* documents, clean, unique, passages$"):
         sample(run.out, "shards", "removed")
 
 
