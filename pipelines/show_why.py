@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from dataprep.document import PAGE_SIGNALS
+from dataprep.report.difference import Lines
 from dataprep.report.inspect import Document
 from dataprep.report.measured import Measured, beside, condition, find_measured, fires
 from dataprep.report.story import DIFFERENCE_LINES, Story, by_id, by_url, fates, tell
@@ -175,7 +176,11 @@ def _rows(one: Document, names: Sequence[str], hidden: int, measured: Measured |
 def _edits(story: Story) -> Iterator[Text]:
     if story.edits:
         yield Text("  its text, before and after:", style="bold")
-    for sign, line in story.edits:
+        yield from _difference(story.edits)
+
+
+def _difference(lines: Lines) -> Iterator[Text]:
+    for sign, line in lines:
         yield Text(f"   {sign} {visible(line)}", style=DIFFERENCE_STYLES[sign])
 
 
@@ -196,11 +201,18 @@ def _copies(story: Story, one: Document) -> Iterator[RenderableType]:
         needed = story.settings["unique"].get("deduplicate", {}).get("threshold")
         like = "same URL" if one.similarity is None else f"{one.similarity:.3f} {one.measure or ''}".rstrip()
         near = f" (a near copy has at least {needed:g})" if needed is not None else ""
-        verdict = [("similarity", like + near), ("component", str(one.component)), ("kept instead", one.duplicate_of)]
+        verdict: list[tuple[str, str | None]] = [
+            ("similarity", like + near),
+            ("component", str(one.component)),
+            ("kept instead", one.duplicate_of),
+        ]
         kept = story.kept_copy
-        yield _pairs([*verdict, *(_where(kept) if kept else ())])
+        yield _pairs([*verdict, ("of the run", story.kept_by), *(_where(kept) if kept else ())])
         if kept:
             yield Padding(Text(clip(one_line(kept.text), TEXT_CHARACTERS), style="dim"), (0, 0, 0, 4))
+        if story.unlike_copy:
+            yield Text("  that copy's text (-) and this one's (+):", style="bold")
+            yield from _difference(story.unlike_copy)
     elif story.copies:
         yield Text("  removed in its favour:")
         for copy in story.copies:

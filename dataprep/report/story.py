@@ -40,7 +40,8 @@ class ShardPlace:
 
 @dataclass(frozen=True)
 class Story:
-    """``appearances``: the document in each stage, in chain order. ``kept_copy``: what was kept instead of it.
+    """``appearances``: the document in each stage, in chain order. ``kept_copy``: what was kept instead of it, by the
+    earlier run ``kept_by`` or, if that is None, by this one; ``unlike_copy``: how its text differs from that copy's.
 
     ``copies``: the first documents that were removed in its favour. ``shard``: None when it has no tokens. ``edits``:
     what cleaning changed in its text. ``passages``: what was cut out because the corpus repeats it. ``settings``: of
@@ -50,6 +51,8 @@ class Story:
     id: str
     appearances: tuple[Document, ...]
     kept_copy: Document | None
+    kept_by: str | None
+    unlike_copy: Lines
     copies: tuple[Document, ...]
     shard: ShardPlace | None
     edits: Lines
@@ -117,19 +120,31 @@ def tell(out: str, key: str, *, characters: int = TEXT_CHARACTERS) -> Story:
     found = list(_appearances(out, [key], WHOLE))
     texts = {one.stage: one.text for one in found if one.kind in ("kept", "removed")}
     original = next((bytes.fromhex(one.duplicate_of) for one in found if one.duplicate_of), None)
-    kept = find(out, "unique", "kept", any_of([original]), limit=1, characters=characters) if original else []
+    settings = {stage: _settings(out, stage) for stage in DOCUMENT_STAGES}
+    earlier = settings["unique"].get("deduplicate", {}).get("against", ())
+    copy, kept_by = _kept_copy(original, (out, *earlier)) if original else (None, None)
     copies = find(out, "unique", "removed", any_of([bytes.fromhex(key)]), column="duplicate_of", limit=COPIES_SHOWN)
     source = next((one.source for one in found if one.source), "")
     return Story(
         id=key,
         appearances=tuple(replace(one, text=one.text[:characters]) for one in found),
-        kept_copy=kept[0] if kept else None,
+        kept_copy=copy and replace(copy, text=copy.text[:characters]),
+        kept_by=kept_by if kept_by != out else None,
+        unlike_copy=_edits(copy.text, texts.get("unique")) if copy else [],
         copies=tuple(copies),
         shard=locate(out, bytes.fromhex(key), source),
         edits=_edits(texts.get("documents"), texts.get("clean")),
         passages=tuple(passage_edits(out, key)),
-        settings={stage: _settings(out, stage) for stage in DOCUMENT_STAGES},
+        settings=settings,
     )
+
+
+def _kept_copy(key: bytes, runs: Sequence[str]) -> tuple[Document | None, str | None]:
+    """The document that was kept, and the run that has it."""
+    for run in runs:
+        if found := find(run, "unique", "kept", any_of([key]), limit=1, characters=WHOLE):
+            return found[0], run
+    return None, None
 
 
 def _edits(before: str | None, after: str | None) -> Lines:

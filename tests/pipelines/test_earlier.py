@@ -12,6 +12,7 @@ from dataprep.dedup.index import BUCKET_COPIES, first_of_each_key
 from dataprep.dedup.settings import DedupSettings
 from dataprep.document import BatchBuilder
 from dataprep.parts import PartWriter
+from dataprep.report.story import tell
 from pipelines.stage import MANIFEST
 from tests.pipelines.test_unique import ManyPartitions, corpus, directory, run_stage, texts
 
@@ -31,7 +32,9 @@ def write(out, documents, parts, source):
 def finished(out, **settings):
     """Run the stage and leave the manifest that a later run reads."""
     tally, extra, phases = run_stage(out, stage_class=ManyPartitions, **settings)
-    storage.write_json(f"{out}/unique/{MANIFEST}", {"fingerprint": str(out), "extra": extra})
+    storage.write_json(
+        f"{out}/unique/{MANIFEST}", {"fingerprint": str(out), "extra": extra, "settings": {"deduplicate": settings}}
+    )
     return tally, extra, phases
 
 
@@ -88,6 +91,20 @@ def test_a_new_copy_yields_to_the_earlier_one_and_its_row_names_it(old, new):
         assert row["rejected_by"] == "exact_duplicate" or _reference.jaccard(row["text"], kept, 5) >= 0.8
     for text in own.values():
         assert all(_reference.jaccard(text, other, 5) < 0.8 for other in earlier.values())
+
+
+def test_why_finds_the_kept_copy_in_the_earlier_run(old, new):
+    earlier = {row["id"] for row in texts(old, "kept").values()}
+    near = next(
+        row
+        for row in texts(new, "removed").values()
+        if row["duplicate_of"] in earlier and row["rejected_by"] == "near_duplicate"
+    )
+    story = tell(str(new), near["id"].hex())
+    assert story.kept_by == str(old)
+    assert story.kept_copy
+    assert story.kept_copy.id == near["duplicate_of"].hex()
+    assert {sign for sign, _ in story.unlike_copy} >= {"-", "+"}
 
 
 def test_new_copies_that_supersede_leave_tombstones_on_the_earlier_ones(tmp_path, old):

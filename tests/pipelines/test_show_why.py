@@ -59,6 +59,17 @@ def test_a_copy_shows_what_was_kept_instead_and_how_like_it_is(finished):
     assert f"   {copy['id'].hex()} {copy['similarity']:.3f} " in printed(again)
 
 
+def test_a_near_copy_is_compared_line_by_line_with_what_was_kept(finished):
+    copies = rows(finished / "unique" / "removed", "id", "rejected_by")
+    near = next(row for row in copies if row["rejected_by"] == "near_duplicate")
+    console = screen()
+    show_why.why(console, str(finished), identifier=near["id"].hex())
+    _, shown = printed(console).split("that copy's text (-) and this one's (+):")
+    signs = {line.split()[0] for line in shown.splitlines() if line.startswith("   ") and line.split()}
+    assert "@" in signs
+    assert signs & {"-", "+"}
+
+
 def test_a_kept_page_is_told_from_its_record_to_its_tokens(finished):
     every = rows(finished / "unique" / "kept", "id", "url", "locator", "source")
     kept = next(row for row in every if row["source"] == "site")
