@@ -27,7 +27,8 @@ def test_counts_add_up_in_every_stage_and_every_stage_has_something_to_do(finish
     assert sum(quarantined.values()) >= 2  # half a WARC record, a cut JSON line
 
 
-@pytest.mark.parametrize("workers", [1, 2, 4])
+# one process is what `finished` ran in
+@pytest.mark.parametrize("workers", [2, 4])
 def test_any_number_of_worker_processes_gives_the_same_bytes(library, finished, tmp_path, workers):
     drive(recipe(library), tmp_path, workers)
     assert_same(data(tmp_path), data(finished))

@@ -168,7 +168,7 @@ def leave_foreign(nodes: Records, now: Longs, stack: Records, at: int) -> None:
         pop(nodes, now, stack, stack[now[TOP]]["foreign"] - 1, at)
 
 
-@njit(nogil=True, cache=True, inline="always")
+@njit(nogil=True, cache=True)
 def close_implied(nodes: Records, now: Longs, stack: Records, tag: int, flags: int, at: int) -> None:
     """Close what the start tag of ``tag`` ends (HTML Standard 13.1.2.4)."""
     if flags & T.CLOSES_P or tag == _A:
@@ -231,7 +231,7 @@ def _is_row(tag: int) -> bool:
     return tag in (_TR, _TBODY, _THEAD, _TFOOT)
 
 
-@njit(nogil=True, cache=True, inline="always")
+@njit(nogil=True, cache=True)
 def close_named(nodes: Records, now: Longs, stack: Records, tag: int, flags: int, at: int) -> None:
     """Close what the end tag of ``tag`` at byte ``at`` closes."""
     block = flags & T.BLOCK
