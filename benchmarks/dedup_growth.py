@@ -27,14 +27,16 @@ from benchmarks.extraction.report import print_table
 from dataprep.dedup import components, rows
 from dataprep.dedup.bands import candidate_keys
 from dataprep.dedup.hashing import partition_of
+from dataprep.dedup.index import signature_file
 from dataprep.dedup.settings import DedupSettings
 from dataprep.dedup.sidecar import Signatures
 from dataprep.recipe import parse_recipe
 from pipelines.batches import Split
+from pipelines.earlier import Corpus
 from pipelines.local import in_process_runner
 from pipelines.receipts import Receipt
 from pipelines.stage import Build
-from pipelines.unique import JoinBuckets, Rows, UniqueStage, signature_file
+from pipelines.unique import JoinBuckets, Rows, UniqueStage
 
 PART = 100_000
 SEED = 5
@@ -68,8 +70,9 @@ def made_up(first: int, last: int, documents: int, permutations: int) -> Signatu
         values[k + 1] = np.where(chance.random(permutations) < 0.05, values[k + 1], values[k])
 
     ids = np.column_stack([number, number]).astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+    nothing = np.zeros(len(number))
     shingles = np.full(len(number), 500, np.uint32)
-    return Signatures(ids, ids, shingles, np.zeros(len(number)), values)
+    return Signatures(ids, ids, np.zeros_like(ids), nothing.astype(np.uint64), shingles, nothing, values)
 
 
 def _chain(links: int, permutations: int) -> np.ndarray:
@@ -96,10 +99,9 @@ class Sign:
         signatures.save(signature_file(self.directory, split.index), self.settings)
         started = time.process_time()
         references = rows.references(split.index, len(signatures.ids))
-        keys, members = components.collapse_buckets(
-            *candidate_keys(signatures.values, signatures.shingles, signatures.exact, references, self.settings)
-        )
+        keys, members = components.collapse_buckets(*candidate_keys(signatures, references, self.settings))
         yield from rows.divided(rows.pairs(keys, members), partition_of(keys, self.partitions))
+        receipt.extra["shingles"] = int(signatures.shingles.sum(dtype=np.int64))
         receipt.extra["seconds_for_keys"] = time.process_time() - started
 
 
@@ -116,14 +118,16 @@ class Stage(UniqueStage):
     def upstream_parts(self, stage: str) -> list[Any]:
         return self.plan()
 
-    def build_candidates(self, splits: beam.PCollection, partitions: int) -> beam.PCollection:
+    def build_candidates(self, splits: beam.PCollection, corpus: Corpus, partitions: int) -> beam.PCollection:
         sign = Sign(self.directory, self.recipe.deduplicate, partitions)
         return splits | self._shuffle("sign", sign, JoinBuckets(self.directory))
 
 
 def measure(documents: int, folder: str) -> None:
     """Run one size in this process and print its row."""
-    recipe = parse_recipe({"name": "growth", "sources": [{"name": "made-up", "files": {"paths": ["none"]}}]})
+    source = {"name": "made-up", "files": {"paths": ["none"]}}
+    # there are no texts to compare
+    recipe = parse_recipe({"name": "growth", "sources": [source], "deduplicate": {"verify": "estimate"}})
     stage = Stage(recipe, folder)
     stage.documents = documents
     spent: dict[str, float] = {}

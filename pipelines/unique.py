@@ -358,17 +358,18 @@ class MembersByComponent:
         for part in components.distinct(parts.astype(np.uint64)).tolist():
             here = parts == part
             signatures = self.corpus.signatures(part)
-            for chosen, sets in self._sets(*self.corpus.place(part, rows.row_of(documents[here]))):
+            for chosen, sets in self._sets(part, rows.row_of(documents[here])):
                 component = labels[here][chosen]
                 references = documents[here][chosen]
                 batch = rows.member_rows(component, references, signatures.take(rows.row_of(references)), sets)
                 yield from rows.divided(batch, partition_of(component, self.partitions))
 
-    def _sets(self, path: str, wanted: I64) -> Iterator[tuple[slice, ShingleSets]]:
+    def _sets(self, part: int, wanted: I64) -> Iterator[tuple[slice, ShingleSets]]:
         """Which of the ascending rows ``wanted`` of a part, and their sets of shingles, batch after batch."""
         if self.settings.verify == "estimate":
             yield slice(0, wanted.size), ShingleSets.empty(wanted.size)
             return
+        path, wanted = self.corpus.place(part, wanted)
         with storage.open_read(path) as handle:
             file = pq.ParquetFile(handle)
             begin = 0
