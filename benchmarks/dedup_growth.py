@@ -69,7 +69,7 @@ def made_up(first: int, last: int, documents: int, permutations: int) -> Signatu
     for k in np.flatnonzero(pairs[1:] & (number[1:] % 10 == 6) & pairs[:-1]):
         values[k + 1] = np.where(chance.random(permutations) < 0.05, values[k + 1], values[k])
 
-    ids = np.column_stack([number, number]).astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+    ids = np.column_stack([number, number + 1]).astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
     nothing = np.zeros(len(number))
     shingles = np.full(len(number), 500, np.uint32)
     return Signatures(ids, ids, np.zeros_like(ids), nothing.astype(np.uint64), shingles, nothing, values)

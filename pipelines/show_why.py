@@ -199,10 +199,12 @@ def _copies(story: Story, one: Document) -> Iterator[RenderableType]:
     """The copy that was kept instead of it, or the first that were removed in its favour."""
     if one.duplicate_of:
         needed = story.settings["unique"].get("deduplicate", {}).get("threshold")
-        like = "same URL" if one.similarity is None else f"{one.similarity:.3f} {one.measure or ''}".rstrip()
-        near = f" (a near copy has at least {needed:g})" if needed is not None else ""
+        like = "not compared, the URL is the same"
+        if one.similarity is not None:
+            near = f" (a near copy has at least {needed:g})" if needed is not None else ""
+            like = f"{one.similarity:.3f} {one.measure or ''}".rstrip() + near
         verdict: list[tuple[str, str | None]] = [
-            ("similarity", like + near),
+            ("similarity", like),
             ("component", str(one.component)),
             ("kept instead", one.duplicate_of),
         ]
