@@ -212,7 +212,8 @@ def test_the_largest_clusters_are_reported_with_urls(expected):
     for cluster in clusters:
         assert 1 <= len(cluster["members"]) <= cluster["size"]
         assert all(name.startswith("https://example.org/") for name in cluster["members"])
-        assert 1 <= cluster["kept_copies"] < cluster["size"]
+        assert 1 <= cluster["kept_copies"] <= cluster["size"]
+    assert any(cluster["kept_copies"] < cluster["size"] for cluster in clusters)
 
 
 @pytest.mark.parametrize("kind", ["files", "beam"])
