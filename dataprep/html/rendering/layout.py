@@ -8,6 +8,7 @@ Decisions:
   (`PARAGRAPH`), not a whole list (`PIECES`). Other rows are read as if their cells were ordinary blocks: so are the
   tables of old pages that only place things. A table without any row of two filled cells is no table either.
 - *An item has a mark* unless it holds a heading or an article: then the list is one of cards, comments or results.
+- A definition has a mark in Markdown if a term comes before it and it holds no heading or article.
 - Items, definitions and quotations more than `LEVELS` deep are lines of the one they are in.
 - The cells that hold nothing but line numbers, beside others that hold code, are left out.
 """
@@ -36,7 +37,9 @@ LAYOUT = np.dtype(
         ("cell", np.int32),
         ("pre", np.int32),
         ("mark", np.int32),  # the nearest quote, script, reading or (Markdown) code in the block
-        ("number", np.int32),  # of an item: its number; of a list: that of its last item; of a row: filled cells
+        # of an item: its number; of a list: that of its last; of a definition: whether it has a term; of a row: filled
+        # cells
+        ("number", np.int32),
         ("column", np.int32),  # of a cell: where it is in its row; of a row: how many cells it has
         ("pieces", np.int32),  # of a cell: blocks and lines in it; of a mark: where its text begins in the output
         ("chars", np.int32),  # of a cell
@@ -52,16 +55,17 @@ UNMARKED = 2  # an item without mark
 LONG = 4  # a cell or row that is no line
 LINES = 8  # a table with rows that are lines
 NUMBERS, OTHERS = 16, 32  # a cell with line numbers, with anything else
+TERMS = 64  # something that holds terms
 
 (
     INLINE, FLOW, APART, PARAGRAPHS, LISTS, LIST_ITEM, DEFINITION, TABLE, ROW, CELL, TITLE, CODE_BLOCK, QUOTATION, MARK,
-    SILENT, CARD, SPAN,
-) = range(17)  # fmt: skip
+    SILENT, CARD, SPAN, TERM,
+) = range(18)  # fmt: skip
 _KINDS = {
     APART: "details dl fieldset figure footer form header hgroup main nav search aside",
     PARAGRAPHS: "p", LISTS: "ul ol menu dir", LIST_ITEM: "li", DEFINITION: "dd", TABLE: "table", ROW: "tr",
     CELL: "td th", TITLE: "h1 h2 h3 h4 h5 h6", CODE_BLOCK: "pre listing xmp plaintext", QUOTATION: "blockquote",
-    MARK: "q sub sup rt", SPAN: "code kbd samp tt", SILENT: "rp", CARD: "article section",
+    MARK: "q sub sup rt", SPAN: "code kbd samp tt", SILENT: "rp", CARD: "article section", TERM: "dt",
 }  # fmt: skip
 
 
@@ -143,9 +147,12 @@ def _nearest(b: Bytes, counts: Longs, nodes: Records, layout: Records, markdown:
             if nodes[parent]["tag"] == _OL:
                 number = _integer(b, nodes[n]["attributes"], _VALUE, layout[parent]["number"] + 1)
                 here["number"] = layout[parent]["number"] = number
+        elif kind == TERM:
+            layout[parent]["state"] |= TERMS
         elif kind == DEFINITION:
             items = True
             here["item"] = n
+            here["number"] = layout[parent]["state"] & TERMS
         elif kind == QUOTATION:
             items = True
             here["item"] = here["group"] = n
@@ -220,7 +227,7 @@ def _depths(counts: Longs, nodes: Records, layout: Records, markdown: bool) -> N
             depth == LEVELS
             or (kind == LIST_ITEM and layout[n]["state"] & UNMARKED)
             or (kind == QUOTATION and not markdown)
-            or (kind == DEFINITION and markdown)
+            or (kind == DEFINITION and markdown and (not layout[n]["number"] or layout[n]["state"] & UNMARKED))
         ):
             layout[n]["item"] = outer
             layout[n]["depth"] = depth

@@ -12,14 +12,15 @@ from dataprep.compiled import njit
 from dataprep.html.dom.attributes import is_space, next_attribute
 from dataprep.html.dom.records import BREAK, Records
 from dataprep.html.dom.tags import TAG, name_hash
-from dataprep.html.rendering.layout import DONE, KINDS, LEVELS, LIST_ITEM, QUOTATION, columns_before, row_of
+from dataprep.html.rendering.layout import DEFINITION, DONE, KINDS, LEVELS, LIST_ITEM, QUOTATION, columns_before, row_of
 from dataprep.text.utf8 import Bytes, Longs
 
 # places in ``now``: whether Markdown is written; what waits to be written, see `NONE`; whether the block has not begun;
 # whether any has; the last block and its group, whether it was in an item, the table its line is a row of; the open
-# row, its last column and whether it is the first; the open ``pre``, where its fence, its text, its last line begin and
-# its last visible character ends; bytes of the prefix; the next node that may be a rule; and of inline elements: open
-# formats, their number and order, the open link, mark and the number of open scripts, the link of the last segment
+# row, its last column and whether it is the first; the open ``pre``, where its fence and its text begin; where the last
+# line begins, or -1 if it is no place for marks of Markdown; where the last visible character of a ``pre`` ends; bytes
+# of the prefix; the next node that may be a rule; and of inline elements: open formats, their number and order, the
+# open link, mark and the number of open scripts, the link of the last segment
 (
     MARKDOWN, GAP, FRESH, ANY, LAST, LAST_GROUP, LAST_ITEM, LAST_TABLE, ROW, COLUMN, HEADER, PRE, FENCE_AT, PRE_AT,
     LINE_AT, PRE_END, PREFIX, RULE, MASK, OPEN, LINK, LINK_AT, CODE_AT, MARK, SCRIPTS, LAST_LINK, ORDER,
@@ -29,6 +30,7 @@ PLACES = CHAIN + LEVELS
 NONE, BLANK, LINE, EMPTY = range(4)  # nothing, a blank, the end of a line, an empty line
 
 PREFIX_ROOM = 128  # more than LEVELS marks, each of 12 bytes at most
+_DEFINITION = 4  # bytes of a definition's mark: a colon and three blanks
 _HR, _OL, _CODE = TAG["hr"], TAG["ol"], TAG["code"]
 _CLASS = np.uint64(name_hash("class"))
 _BACKTICK = 96
@@ -73,18 +75,23 @@ def start_block(
     while listed >= 0 and KINDS[nodes[listed]["tag"]] != LIST_ITEM:
         listed = _outer(nodes, layout, listed)
     marked = listed >= 0 and not layout[listed]["state"] & DONE
+    defines = _defines(nodes, layout, item)
     following = len(out) - 2 * PREFIX_ROOM
-    size = _write_prefix(nodes, layout, out, now, item, -1, following) - following if item >= 0 else 0
+    size = _write_prefix(nodes, layout, out, now, item, -1, False, following) - following if item >= 0 else 0
     if now[ANY]:
-        tight = (table >= 0 and table == now[LAST_TABLE]) or (marked and now[LAST_ITEM]) if now[MARKDOWN] else True
+        tight = True
+        if now[MARKDOWN]:
+            tight = (table >= 0 and table == now[LAST_TABLE]) or (marked and now[LAST_ITEM]) or defines
         at = _gap(nodes, out, now, k, size, tight and group == now[LAST_GROUP], at)
     for i in range(size):
         out[following + PREFIX_ROOM + i] = out[following + i]
     now[LAST_ITEM] = listed >= 0
-    if marked and _is_marked(b, segments, blocks, k):
-        at = _write_prefix(nodes, layout, out, now, _outer(nodes, layout, listed), -1, at)
+    own = marked and _is_marked(b, segments, blocks, k)
+    if own:
+        at = _write_prefix(nodes, layout, out, now, _outer(nodes, layout, listed), -1, defines, at)
     elif item >= 0:
-        at = _write_prefix(nodes, layout, out, now, item, listed if marked else -1, at)
+        at = _write_prefix(nodes, layout, out, now, item, listed if marked else -1, defines, at)
+    now[LINE_AT] = -1 if own else at
     while item >= 0:
         layout[item]["state"] |= DONE
         item = _outer(nodes, layout, item)
@@ -101,6 +108,7 @@ def start_block(
         at = fill(out, at, level, 35)
         out[at] = 32
         at += 1
+        now[LINE_AT] = -1
     now[LAST_TABLE] = table
     return at
 
@@ -118,6 +126,16 @@ def _outer(nodes: Records, layout: Records, item: int) -> int:
     """The item, definition or quotation around this one."""
     outer = layout[nodes[item]["parent"]]["item"]
     return int(layout[outer]["item"]) if outer >= 0 else -1
+
+
+@njit(nogil=True, cache=True)
+def _defines(nodes: Records, layout: Records, item: int) -> bool:
+    """Whether a definition begins in which ``item`` is."""
+    while item >= 0 and not layout[item]["state"] & DONE:
+        if KINDS[nodes[item]["tag"]] == DEFINITION:
+            return True
+        item = _outer(nodes, layout, item)
+    return False
 
 
 @njit(nogil=True, cache=True)
@@ -181,8 +199,13 @@ def paragraph(out: Bytes, now: Longs, at: int) -> int:
 
 
 @njit(nogil=True, cache=True)
-def _write_prefix(nodes: Records, layout: Records, out: Bytes, now: Longs, item: int, marked: int, at: int) -> int:
-    """What a line inside ``item`` begins with; the mark of ``marked`` is written, for others there are blanks."""
+def _write_prefix(
+    nodes: Records, layout: Records, out: Bytes, now: Longs, item: int, marked: int, defines: bool, at: int
+) -> int:
+    """What a line inside ``item`` begins with; the mark of ``marked`` is written, for others there are blanks.
+
+    In Markdown a definition that begins has a colon, as PHP Markdown Extra and Pandoc have it.
+    """
     markdown = now[MARKDOWN]
     depth = 0
     while item >= 0:
@@ -195,6 +218,11 @@ def _write_prefix(nodes: Records, layout: Records, out: Bytes, now: Longs, item:
         if markdown and kind == QUOTATION:
             out[at], out[at + 1] = 62, 32
             at += 2
+            continue
+        if markdown and kind == DEFINITION:
+            at = fill(out, at, _DEFINITION, 32)
+            if defines and not layout[item]["state"] & DONE:
+                out[at - _DEFINITION] = 58
             continue
         start = at
         at = _write_mark(nodes, layout, out, item, at) if kind == LIST_ITEM and (markdown or item == marked) else at + 2

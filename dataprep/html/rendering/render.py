@@ -62,7 +62,7 @@ def _kinds(markup: bytes) -> Bytes:
     return table
 
 
-_PLAIN_KINDS, _MARKDOWN_KINDS = _kinds(b""), _kinds(b"`*_\\<[]~#|")
+_PLAIN_KINDS, _MARKDOWN_KINDS = _kinds(b""), _kinds(b"`*_\\<[]~#|$.)>+-:=")
 
 
 @njit(nogil=True, cache=True, inline="always")
@@ -221,7 +221,7 @@ def _text(b: Bytes, out: Bytes, now: Longs, i: int, end: int, at: int) -> int:
             if code == 124:
                 escaped = now[ROW] >= 0
             else:
-                escaped = not now[MASK] & CODE and is_markup(out, at, code, next_byte, now[MASK])
+                escaped = not now[MASK] & CODE and is_markup(out, now, at, code, next_byte)
             if escaped:
                 out[at] = 92
                 at += 1

@@ -50,7 +50,7 @@ def room(
             size = end - start
             formats = nodes[segments[s]["node"]]["formats"]
             if kind == BREAK:
-                total += line
+                total += line + 1
             elif formats & (SUB | SUP) or (markdown and formats & (CODE | PRE)):
                 total += 3 * size
             elif markdown or kind == FORMULA:

@@ -16,7 +16,7 @@ LONG = "A paragraph in a cell that only places it, long enough that nobody would
          "# T x y\n\na\n\nb\n\nc\n\nd"),
         ("<h2><div>a</div></h2><h6>b</h6>", "a\n\nb", "## a\n\n###### b"),
         ("a \n\t b<b>c</b>d<wbr>e&nbsp;&nbsp; f", "a bcde f", "a b**c**de f"),
-        ("a<br>b<br><br>c<br> <br> <br>d<br>", "a\nb\n\nc\n\nd", "a\nb\n\nc\n\nd"),
+        ("a<br>b<br><br>c<br> <br> <br>d<br>", "a\nb\n\nc\n\nd", "a\\\nb\n\nc\n\nd"),
         ("<br>a<p><br></p><p> &nbsp; </p>", "a", "a"),
         ("so&shy;ft z&#8203;w\u200b\u2060\ufeff x\u2003\u2028\u3000y \x01\x0bz\x7f", "soft zw x y z", "soft zw x y z"),
         ("می\u200cخواهم", "می\u200cخواهم", "می\u200cخواهم"),
@@ -49,12 +49,13 @@ def test_blocks_and_white_space(html, plain, markdown):
         ("<ol start=9><li>a<li>b<li value=-3>c<li>d</ol>", "9. a\n10. b\n-3. c\n-2. d", "9. a\n10. b\n-3. c\n-2. d"),
         ("<ol start=99999999999999999999><li>a<li>b</ol>", "999999999. a\n999999999. b", "999999999. a\n999999999. b"),
         ("<ul><li><p>a<p>b<li>c</ul>", "- a\n\n  b\n\n- c", "- a\n\n  b\n\n- c"),
-        ("<ul><li>a<br>b</ul>", "- a\n  b", "- a\n  b"),
+        ("<ul><li>a<br>b</ul>", "- a\n  b", "- a\\\n  b"),
         ("<ul><li>• a<li>1. b<li>- c</ul>", "• a\n1. b\n- c", "• a\n1. b\n- c"),
         ("<ul><li><h3>a</h3>b<li><article>c</article></ul>", "a\n\nb\n\nc", "### a\n\nb\n\nc"),
         ("<ul><li><ul><li>a</ul></ul>", "  - a", "  - a"),
         ("<ul><li>" * 12 + "a", " " * 14 + "- a", " " * 14 + "- a"),
-        ("<dl><dt>a<dd>b<dd><p>c<p>d<dt>e</dl>", "a\n  b\n  c\n\n  d\n\ne", "a\n\nb\n\nc\n\nd\n\ne"),
+        ("<dl><dt>a<dd>b<dd><p>c<p>d<dt>e</dl>", "a\n  b\n  c\n\n  d\n\ne",
+         "a\n:   b\n:   c\n\n    d\n\ne"),
         ("<blockquote><p>a<p>b<blockquote>c</blockquote></blockquote>d", "a\n\nb\n\nc\n\nd",
          "> a\n>\n> b\n>\n> > c\n\nd"),
         ("<ul><li>a<blockquote>b</blockquote></ul>", "- a\n\n  b", "- a\n\n  > b"),
@@ -170,7 +171,7 @@ def test_formulas_are_tex(html, expected):
     [
         ("a<b> b </b>c<i>d</i><b>e<i>f</i></b> <del>g</del>", "a **b** c*d***e*f*** ~~g~~"),
         ("<b>a<br><br>b</b>", "**a**\n\n**b**"),
-        ("<i>a<br>b</i>", "*a\nb*"),
+        ("<i>a<br>b</i>", "*a\\\nb*"),
         ("<h2><b>a</b> <i>b</i></h2>", "## a *b*"),
         ("<code>a</code> <code>`a`</code> <code>a``b</code> <code>*_[</code>", "`a` `` `a` `` ``` a``b ``` `*_[`"),
         ("<code>a <b>b</b> c</code>", "`a` **`b`** `c`"),
@@ -180,12 +181,57 @@ def test_formulas_are_tex(html, expected):
         ("<a href=/é>a]b</a>", "[a\\]b](/é)"),
         ("5*3 * _a_ b_c `d` [e](f) [g] &lt;h> < i # j ~~k~~ \\* \\l", "5\\*3 * \\_a\\_ b_c \\`d\\` [e\\](f) [g] "
          "\\<h> < i # j \\~~k\\~~ \\\\\\* \\l"),
-        ("<p># a<p>#b<p>1. c<p>- d", "\\# a\n\n#b\n\n1. c\n\n- d"),
+        ("[e]: f", "[e\\]: f"),
         ("<table><tr><td><a href='/a|b'>a</a><td><code>c|d</code></table>", "| [a](/a%7Cb) | `c\\|d` |\n| --- | --- |"),
     ],
 )  # fmt: skip
 def test_markdown_inside_a_line(html, expected):
     assert text(html, markdown=True) == expected
+
+
+@pytest.mark.parametrize(
+    ("line", "escaped"),
+    [
+        ("# a", "\\# a"), ("## a", "\\## a"), ("#b", "#b"), ("#", "\\#"),
+        ("1. a", "1\\. a"), ("12) a", "12\\) a"), ("1.", "1\\."), ("1.5", "1.5"), ("1234567890. a", "1234567890. a"),
+        ("- a", "\\- a"), ("-5", "-5"), ("---", "\\---"), ("&#45; a", "\\- a"), ("– a", "– a"),
+        ("+ a", "\\+ a"), ("+5", "+5"), ("* a", "\\* a"), ("_ a", "\\_ a"), ("***", "\\*\\*\\*"),
+        ("> a", "\\> a"), ("&gt;a", "\\>a"), ("===", "\\==="), ("=a", "=a"), (": a", "\\: a"), (":)", ":)"),
+    ],
+)  # fmt: skip
+def test_no_line_of_text_begins_like_a_mark_of_markdown(line, escaped):
+    assert text(f"<p>{line}</p>", markdown=True) == escaped
+    assert text(f"<p>x<br>{line}", markdown=True) == f"x\\\n{escaped}"
+    assert text(f"<blockquote><ul><li>x<p>{line}", markdown=True) == f"> - x\n>\n>   {escaped}"
+    assert text(f"<blockquote><b>{line}</b>") == line.replace("&gt;", ">").replace("&#45;", "-")
+
+
+def test_marks_that_stand_inside_a_line_or_are_those_of_an_item_are_not_escaped():
+    assert text("<p>a - b + c > d. e: f = 1. g", markdown=True) == "a - b + c > d. e: f = 1. g"
+    assert text("<h2>1. a</h2><ol><li>1. b</ol><ul><li>- c</ul>", markdown=True) == "## 1. a\n\n1. b\n\n- c"
+    assert text("<table><tr><td>- a<td>1. b", markdown=True) == "| - a | 1. b |\n| --- | --- |"
+
+
+def test_a_dollar_sign_begins_no_formula_unless_it_is_one():
+    html = "<p>$5 and $10, 5 $ <code>$a$</code> <math alttext=x></math>"
+    assert text(html, markdown=True) == "\\$5 and \\$10, 5 $ `$a$` $x$"
+    assert text(html) == "$5 and $10, 5 $ $a$ $x$"
+
+
+@pytest.mark.parametrize(
+    ("html", "markdown"),
+    [
+        ("<dl><dt>a<dd>b<dt>c<dt>d<dd>e<dd>f</dl>g", "a\n:   b\n\nc\n\nd\n:   e\n:   f\n\ng"),
+        ("<dl><div><dt>a<dd>b</div><div><dt>c<dd>d</div></dl>", "a\n:   b\n\nc\n:   d"),
+        ("<dl><dt>a<dd><p>b<br>c<ul><li>d<li>e</ul></dl>", "a\n:   b\\\n    c\n\n    - d\n    - e"),
+        ("<dl><dt>a<dd><ul><li>b</ul><dd><dl><dt>c<dd>d</dl></dl>", "a\n:   - b\n\n:   c\n    :   d"),
+        ("<dl><dt>a<dd><pre>b\n c</pre></dl>", "a\n\n:   ```\n    b\n     c\n    ```"),
+        ("<ul><li>x<dl><dt>a<dd>b</dl></ul>", "- x\n\n  a\n  :   b"),
+        ("<dl><dd>a</dl><dl><dt>b<dd><h3>c</h3>d</dl>", "a\n\nb\n\n### c\n\nd"),
+    ],
+)
+def test_terms_and_definitions_can_be_told_apart_in_markdown(html, markdown):
+    assert text(html, markdown=True) == markdown
 
 
 def test_only_kept_blocks_are_written():
