@@ -21,6 +21,7 @@ from dataprep.compiled import njit
 from dataprep.html.dom.attributes import is_space, next_attribute
 from dataprep.html.dom.records import BLOCKS, BREAK, NODES, Records
 from dataprep.html.dom.tags import BLOCK, HEADING, PRE, TAG, TAGS, name_hash, traits
+from dataprep.html.rendering.columns import FOLLOWED, begin_row, place_cell
 from dataprep.text.utf8 import Bytes, Longs
 
 LEVELS = 8
@@ -29,7 +30,7 @@ PIECES = 12
 
 LAYOUT = np.dtype(
     [
-        ("columns", np.uint64),  # of a table: which have text
+        ("columns", np.uint64),  # of a table: which have text; of rows and cells see `columns`
         ("group", np.int32),  # the nearest element that stands apart, with an empty line before and after it
         ("item", np.int32),  # the nearest item, definition or quotation; of such a node: itself, or the next one up
         ("table", np.int32),
@@ -40,9 +41,10 @@ LAYOUT = np.dtype(
         # of an item: its number; of a list: that of its last; of a definition: whether it has a term; of a row: filled
         # cells
         ("number", np.int32),
-        ("column", np.int32),  # of a cell: where it is in its row; of a row: how many cells it has
+        ("column", np.int32),  # of a cell: where it is in its table; of a table: one past the last with text
         ("pieces", np.int32),  # of a cell: blocks and lines in it; of a mark: where its text begins in the output
         ("chars", np.int32),  # of a cell
+        ("until", np.int32),  # of a cell that spans rows: the first it does not reach; of a table: rows that have begun
         ("state", np.uint8),
         ("heading", np.uint8),  # 1 to 6
         ("depth", np.uint8),  # of an item
@@ -50,7 +52,7 @@ LAYOUT = np.dtype(
     ],
     align=True,
 )
-DONE = 1  # an item's mark or a link was written
+DONE = 1  # an item's mark, a link or a row was written
 UNMARKED = 2  # an item without mark
 LONG = 4  # a cell or row that is no line
 LINES = 8  # a table with rows that are lines
@@ -160,10 +162,12 @@ def _nearest(b: Bytes, counts: Longs, nodes: Records, layout: Records, markdown:
             here["group"] = here["table"] = n
             here["row"] = -1
             here["columns"] = 0
-            here["number"] = here["column"] = 0
+            here["number"] = here["column"] = here["until"] = 0
+            here["pieces"] = -1
         elif kind == ROW:
             here["row"] = n
             here["number"] = here["column"] = 0
+            begin_row(nodes, layout, n, here["table"])
         elif kind == CELL:
             cells = True
             row = here["row"] if here["row"] >= 0 else here["table"]
@@ -171,8 +175,7 @@ def _nearest(b: Bytes, counts: Longs, nodes: Records, layout: Records, markdown:
             here["row"] = row
             here["pieces"] = here["chars"] = here["column"] = 0
             if row >= 0:
-                here["column"] = layout[row]["column"]
-                layout[row]["column"] += 1
+                place_cell(b, nodes, layout, n, row, here["table"])
         elif kind == CODE_BLOCK:
             if here["pre"] < 0:
                 here["pre"] = n
@@ -292,34 +295,27 @@ def _find_lines(counts: Longs, nodes: Records, layout: Records) -> None:
         table = layout[n]["table"]
         if table < 0:
             continue
+        if kind == TABLE:
+            layout[n]["column"] = 0
         if kind in (ROW, TABLE):
             if layout[n]["number"] > 1 and not layout[n]["state"] & LONG:
                 layout[table]["state"] |= LINES
         elif kind == CELL:
             row = layout[n]["row"]
             if layout[n]["pieces"] and not layout[row]["state"] & LONG:
-                layout[table]["columns"] |= np.uint64(1) << np.uint64(min(layout[n]["column"], 63))
+                column = layout[n]["column"]
+                layout[table]["columns"] |= np.uint64(1) << np.uint64(min(column, FOLLOWED))
+                layout[table]["column"] = max(layout[table]["column"], column + 1)
 
 
 @njit(nogil=True, cache=True)
 def row_of(layout: Records, node: int) -> int:
-    """The row that the text of a node is on a line with, or -1."""
+    """The row that the text of a node is on a line with, or -1; cells after text between cells are no part of it."""
     cell = layout[node]["cell"]
     if cell < 0 or layout[node]["table"] != layout[cell]["table"]:
         return -1
     row = layout[cell]["row"]
     table = layout[cell]["table"]
-    if row < 0 or table < 0 or layout[row]["state"] & LONG or not layout[table]["state"] & LINES:
+    if row < 0 or table < 0 or layout[row]["state"] & (LONG | DONE) or not layout[table]["state"] & LINES:
         return -1
     return int(row)
-
-
-@njit(nogil=True, cache=True)
-def columns_before(columns: np.uint64, column: int) -> int:
-    """How many columns with text there are before this one."""
-    below = columns & ((np.uint64(1) << np.uint64(min(column, 63))) - np.uint64(1))
-    total = max(column - 63, 0)
-    while below:
-        below &= below - np.uint64(1)
-        total += 1
-    return total

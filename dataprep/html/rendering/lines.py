@@ -12,19 +12,21 @@ from dataprep.compiled import njit
 from dataprep.html.dom.attributes import is_space, next_attribute
 from dataprep.html.dom.records import BREAK, Records
 from dataprep.html.dom.tags import TAG, name_hash
-from dataprep.html.rendering.layout import DEFINITION, DONE, KINDS, LEVELS, LIST_ITEM, QUOTATION, columns_before, row_of
+from dataprep.html.rendering.columns import columns_before, padded_width, width_of
+from dataprep.html.rendering.layout import DEFINITION, DONE, KINDS, LEVELS, LIST_ITEM, QUOTATION, row_of
 from dataprep.text.utf8 import Bytes, Longs
 
 # places in ``now``: whether Markdown is written; what waits to be written, see `NONE`; whether the block has not begun;
 # whether any has; the last block and its group, whether it was in an item, the table its line is a row of; the open
-# row, its last column and whether it is the first; the open ``pre``, where its fence and its text begin; where the last
+# row, its last column, whether it is the first; the open ``pre``, where its fence and its text begin; where the last
 # line begins, or -1 if it is no place for marks of Markdown; where the last visible character of a ``pre`` ends; bytes
-# of the prefix; the next node that may be a rule; and of inline elements: open formats, their number and order, the
-# open link, mark and the number of open scripts, the link of the last segment
+# of the prefix; the next node that may be a rule; whether the open row is one cell without bars; and of inline
+# elements: open formats, their number and order, the open link, mark and the number of open scripts, the link of the
+# last segment
 (
     MARKDOWN, GAP, FRESH, ANY, LAST, LAST_GROUP, LAST_ITEM, LAST_TABLE, ROW, COLUMN, HEADER, PRE, FENCE_AT, PRE_AT,
-    LINE_AT, PRE_END, PREFIX, RULE, MASK, OPEN, LINK, LINK_AT, CODE_AT, MARK, SCRIPTS, LAST_LINK, ORDER,
-) = range(27)  # fmt: skip
+    LINE_AT, PRE_END, PREFIX, RULE, ALONE, MASK, OPEN, LINK, LINK_AT, CODE_AT, MARK, SCRIPTS, LAST_LINK, ORDER,
+) = range(28)  # fmt: skip
 CHAIN = ORDER + 5
 PLACES = CHAIN + LEVELS
 NONE, BLANK, LINE, EMPTY = range(4)  # nothing, a blank, the end of a line, an empty line
@@ -100,7 +102,7 @@ def start_block(
     now[LAST] = k
     now[LAST_GROUP] = group
     if row >= 0:
-        at = _start_row(layout, out, now, row, layout[node]["cell"], now[LAST_TABLE] != table, at)
+        at = _start_row(nodes, layout, out, now, row, layout[node]["cell"], now[LAST_TABLE] != table, at)
     elif pre >= 0:
         at = _start_pre(b, nodes, out, now, pre, at)
     elif now[MARKDOWN] and layout[node]["heading"]:
@@ -282,14 +284,17 @@ def _is_marked(b: Bytes, segments: Records, blocks: Records, k: int) -> bool:
 
 
 @njit(nogil=True, cache=True)
-def _start_row(layout: Records, out: Bytes, now: Longs, row: int, cell: int, first: bool, at: int) -> int:
+def _start_row(
+    nodes: Records, layout: Records, out: Bytes, now: Longs, row: int, cell: int, first: bool, at: int
+) -> int:
+    """Begin a row with bars for the columns before its first cell with text.
+
+    A row that is one cell only, as a title is, has no bars in plain text.
+    """
     column = columns_before(layout[layout[row]["table"]]["columns"], layout[cell]["column"])
     now[ROW], now[COLUMN], now[HEADER] = row, column, first
-    if now[MARKDOWN]:
-        column += 1
-    elif layout[row]["number"] < 2:
-        return at
-    for _ in range(column):
+    now[ALONE] = column == 0 and nodes[row]["end"] == nodes[cell]["end"] and not now[MARKDOWN]
+    for _ in range(column + now[MARKDOWN]):
         out[at], out[at + 1] = 124, 32
         at += 2
     return at
@@ -315,15 +320,21 @@ def _bars(out: Bytes, count: int, at: int) -> int:
 
 @njit(nogil=True, cache=True)
 def end_row(layout: Records, out: Bytes, now: Longs, at: int) -> int:
-    row = now[ROW]
+    """End a row with bars for the columns after its last cell with text; it never goes on."""
+    table = layout[now[ROW]]["table"]
+    layout[now[ROW]]["state"] |= DONE
     now[ROW] = -1
-    if not now[MARKDOWN]:
+    if now[ALONE]:
         return at
-    if not now[HEADER]:
-        return _bars(out, 1, at)
-    columns = layout[layout[row]["table"]]["columns"]
-    total = max(columns_before(columns, 63) + int(columns >> np.uint64(63)), now[COLUMN] + 1)
-    at = next_line(out, now, _bars(out, total - now[COLUMN], at))
+    total = padded_width(layout, table)
+    if not layout[table]["state"] & DONE:
+        layout[table]["state"] |= DONE
+        total = width_of(layout, table)
+    total = max(total, now[COLUMN] + 1)
+    at = _bars(out, total - now[COLUMN] - 1 + now[MARKDOWN], at)
+    if not now[MARKDOWN] or not now[HEADER]:
+        return at
+    at = next_line(out, now, at)
     out[at] = 124
     at += 1
     for _ in range(total):

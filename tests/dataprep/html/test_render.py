@@ -71,7 +71,7 @@ def test_lists_and_quotations(html, plain, markdown):
     [
         ("<table><caption>t</caption><tr><th><th>A<th>B<tr><th>r<td>1<td>2|3</table>",
          "t\n| A | B\nr | 1 | 2|3", "t\n\n| | A | B |\n| --- | --- | --- |\n| r | 1 | 2\\|3 |"),
-        ("<table><td>a<td>b<tr><td><td>c</table>x", "a | b\nc\n\nx", "| a | b |\n| --- | --- |\n| | c |\n\nx"),
+        ("<table><td>a<td>b<tr><td><td>c</table>x", "a | b\n| c\n\nx", "| a | b |\n| --- | --- |\n| | c |\n\nx"),
         ("<table><tr><td>a<td>&nbsp;<td>b<tr><td>c<td><td>d</table>", "a | b\nc | d",
          "| a | b |\n| --- | --- |\n| c | d |"),
         ("<table><tr><td>a<br>b<p>c<td><ul><li>d<li>e</ul></table>", "a b c | d e", "| a b c | d e |\n| --- | --- |"),
@@ -89,6 +89,56 @@ def test_lists_and_quotations(html, plain, markdown):
 def test_tables(html, plain, markdown):
     assert text(html) == plain
     assert text(html, markdown=True) == markdown
+
+
+@pytest.mark.parametrize(
+    ("rows", "plain"),
+    [
+        ("<th rowspan=2>a<th colspan=2>b<tr><td>1<td>2", "a | b |\n| 1 | 2"),
+        ("<tr><th rowspan=2>a<th colspan=2>b<th>c<tr><td>1<td>2<td>3", "a | b | | c\n| 1 | 2 | 3"),
+        ("<tr><td>a<td>b<td>c<tr><td rowspan=2>d<td>e<td rowspan='2'>f<tr><td>g", "a | b | c\nd | e | f\n| g |"),
+        ("<tr><td rowspan=3>a<td>b<tr><td rowspan=2>c<tr><td>d<tr><td>e<td>f", "a | b |\n| c |\n| | d\ne | f |"),
+        ("<tr><td>a<td>b<td>c<tr><td><td>2<td><tr><td>3<td><td>", "a | b | c\n| 2 |\n3 | |"),
+        ("<tr><td>a<td>b<tr><td colspan=2>Title<tr><td>c<td>d", "a | b\nTitle\nc | d"),
+        ("<tr><td>a<td>b<tr><td>c<td>&nbsp;", "a | b\nc |"),
+        ("<thead><tr><td rowspan=0>a<td>b<tr><td>c<tbody><tr><td>d<td>e", "a | b\n| c\nd | e"),
+        ("<tr><td rowspan=9>a<td>b<tbody><tr><td>c<td>d", "a | b\nc | d"),
+        ("<tr><td colspan=0>a<td colspan=x rowspan=-2>b<td colspan=' 2 '>c<td>d<tr><td>1<td>2<td>3<td>4<td>5",
+         "a | b | c | | d\n1 | 2 | 3 | 4 | 5"),
+        ("<tr><td rowspan=2>a<td><table><tr><td>x<td>y<tr><td>z<td>w</table><tr><td>c<tr><td>d<td>e",
+         "a\n\nx | y\nz | w\n\n| c\nd | e"),
+    ],
+)  # fmt: skip
+def test_each_cell_is_in_the_column_that_spans_leave_to_it(rows, plain):
+    assert text(f"<table>{rows}</table>") == plain
+
+
+def test_rows_of_markdown_are_as_long_as_the_header_and_that_as_the_longest():
+    assert text("<table><tr><td>a<td>b<tr><td>1<td>2<td>3<tr><td>c<tr><td><td>d<td></table>", markdown=True) == (
+        "| a | b | |\n| --- | --- | --- |\n| 1 | 2 | 3 |\n| c | | |\n| | d | |"
+    )
+    assert text("<table><tr><th rowspan=2>a<th colspan=2>b<tr><td>1<td>2</table>", markdown=True) == (
+        "| a | b | |\n| --- | --- | --- |\n| | 1 | 2 |"
+    )
+
+
+@pytest.mark.parametrize(
+    "html",
+    [
+        "<table>" + "<tr><td colspan=1000 rowspan=65534>a<td colspan=99999999999 rowspan=99999999999>b" * 300,
+        "<table><tr>" + "<td rowspan=65534>a" * 300 + "<tr><td>b" * 300,
+        "<table><tr>" + "<td>a" * 300 + "<tr><td>b<td>c" * 300,
+        "<table><tr>" + "<td>a</td>x" * 300,
+        "<table>" + "<td>a</td><tr><td>b</td></tr>" * 300,
+    ],
+)
+def test_spans_and_wide_rows_add_no_more_than_they_deserve(html):
+    for markdown in (False, True):
+        assert len(text(html, markdown)) < 20 * len(html)
+
+
+def test_cells_after_text_between_cells_are_no_part_of_its_row():
+    assert text("<table><tr><td>a<td>b</td>x<td>c<td>d<tr><td>e<td>f</table>") == "a | b | |\nx\nc\nd\ne | f | |"
 
 
 def test_cells_beyond_the_sixty_third_keep_their_place():
@@ -238,7 +288,7 @@ def test_only_kept_blocks_are_written():
     b, dom = scanned("<p>a<p>b<ul><li>c<li>d</ul><table><tr><td>e<td>f<tr><td>g<td>h</table>i<hr>j <b>k</b>")
     dom.blocks["verdict"][[1, 2, 4]] = 1
     dom.nodes["dropped"][dom.counts[0] - 1] = 1
-    assert rendered(b, dom).decode() == "a\n\n- d\n\nf\ng | h\n\ni\nj"
+    assert rendered(b, dom).decode() == "a\n\n- d\n\n| f\ng | h\n\ni\nj"
     assert rendered(b, dom, markdown=True).decode() == "a\n\n- d\n\n| | f |\n| --- | --- |\n| g | h |\n\ni\n\n---\n\nj"
     dom.blocks["verdict"][: dom.counts[2]] = 1
     assert rendered(b, dom) == b""

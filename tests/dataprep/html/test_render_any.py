@@ -26,6 +26,7 @@ TAGS = [
 PIECES = st.one_of(
     st.sampled_from([f"<{tag}>" for tag in TAGS]),
     st.sampled_from([f"</{tag}>" for tag in TAGS]),
+    st.sampled_from(["<td colspan=3>", "<td rowspan=2>", "<td rowspan=0 colspan=99>", "<tr><td>", "<dt>c<dd>"]),
     st.sampled_from(["<a href=/1>", "<a href=#>", "<ol start=-7>", "<li value=123456789012>", "<sup>2</sup>"]),
     st.sampled_from(
         [" ", "\n", "  \n\t", "\xa0", "&nbsp;", "`", "```", "**", "_", "1.", "-", "|", "&nGt;", "&#10;", "[", "]"]
