@@ -62,12 +62,11 @@ def ready(
     out: Bytes,
     now: Longs,
     k: int,
-    s: int,
+    node: int,
     first: np.uint8,
     at: int,
 ) -> int:
-    """All that comes before the first visible character, ``first``, of segment ``s`` of block ``k``."""
-    node = int(segments[s]["node"])
+    """All that comes before the first visible character, ``first``, of text of ``node`` in block ``k``."""
     mark = int(layout[node]["mark"])
     link = int(nodes[node]["link"])
     if now[FRESH]:

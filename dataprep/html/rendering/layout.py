@@ -22,6 +22,7 @@ from dataprep.html.dom.attributes import is_space, next_attribute
 from dataprep.html.dom.records import BLOCKS, BREAK, NODES, Records
 from dataprep.html.dom.tags import BLOCK, HEADING, PRE, TAG, TAGS, name_hash, traits
 from dataprep.html.rendering.columns import FOLLOWED, begin_row, place_cell
+from dataprep.html.rendering.drawn import drop_drawn
 from dataprep.text.utf8 import Bytes, Longs
 
 LEVELS = 8
@@ -37,6 +38,7 @@ LAYOUT = np.dtype(
         ("row", np.int32),
         ("cell", np.int32),
         ("pre", np.int32),
+        ("math", np.int32),  # the outermost formula in the block
         ("mark", np.int32),  # the nearest quote, script, reading or (Markdown) code in the block
         # of an item: its number; of a list: that of its last; of a definition: whether it has a term; of a row: filled
         # cells
@@ -61,13 +63,14 @@ TERMS = 64  # something that holds terms
 
 (
     INLINE, FLOW, APART, PARAGRAPHS, LISTS, LIST_ITEM, DEFINITION, TABLE, ROW, CELL, TITLE, CODE_BLOCK, QUOTATION, MARK,
-    SILENT, CARD, SPAN, TERM,
-) = range(18)  # fmt: skip
+    SILENT, CARD, SPAN, TERM, FORMULA, SCRIPT,
+) = range(20)  # fmt: skip
 _KINDS = {
     APART: "details dl fieldset figure footer form header hgroup main nav search aside",
     PARAGRAPHS: "p", LISTS: "ul ol menu dir", LIST_ITEM: "li", DEFINITION: "dd", TABLE: "table", ROW: "tr",
     CELL: "td th", TITLE: "h1 h2 h3 h4 h5 h6", CODE_BLOCK: "pre listing xmp plaintext", QUOTATION: "blockquote",
     MARK: "q sub sup rt", SPAN: "code kbd samp tt", SILENT: "rp", CARD: "article section", TERM: "dt",
+    FORMULA: "math", SCRIPT: "script",
 }  # fmt: skip
 
 
@@ -113,20 +116,27 @@ def _nearest(b: Bytes, counts: Longs, nodes: Records, layout: Records, markdown:
             here["cell"] = above["cell"]
             here["pre"] = above["pre"]
             here["mark"] = above["mark"]
+            here["math"] = above["math"]
             here["heading"] = above["heading"]
             here["dropped"] = above["dropped"] | nodes[n]["dropped"]
         else:
             here["group"] = here["item"] = here["table"] = here["row"] = here["cell"] = here["pre"] = -1
-            here["mark"] = -1
+            here["mark"] = here["math"] = -1
             here["heading"] = 0
             here["dropped"] = nodes[n]["dropped"]
         here["state"] = 0
         kind = KINDS[nodes[n]["tag"]]
         if kind == INLINE:
             continue
-        if kind in (MARK, SPAN):
-            if (kind == MARK or markdown) and nodes[n]["last"] - nodes[n]["first"] == 1:
-                here["mark"] = n
+        if kind in (MARK, SPAN, FORMULA):
+            if here["math"] < 0 and nodes[n]["last"] - nodes[n]["first"] == 1:
+                if kind == FORMULA:
+                    here["math"] = n
+                elif kind == MARK or markdown:
+                    here["mark"] = n
+            continue
+        if kind == SCRIPT:
+            drop_drawn(b, nodes, layout, n)
             continue
         if kind == SILENT:
             here["dropped"] = 1

@@ -8,6 +8,7 @@ from dataprep.compiled import njit
 from dataprep.html.dom.records import BLOCKS, BREAK, FORMULA, NODES, Records
 from dataprep.html.dom.tags import CODE, PRE, SUB, SUP
 from dataprep.html.rendering.columns import padded_width, width_of
+from dataprep.html.rendering.mathml import CHARACTER, ELEMENT
 from dataprep.text.utf8 import Bytes, Longs
 
 MARK = 12  # bytes of the longest mark of an item: a sign, nine digits, a full stop and a blank
@@ -52,6 +53,8 @@ def room(
             formats = nodes[segments[s]["node"]]["formats"]
             if kind == BREAK:
                 total += line + 1
+            elif layout[segments[s]["node"]]["math"] >= 0 and kind != FORMULA:
+                total += CHARACTER * size
             elif formats & (SUB | SUP) or (markdown and formats & (CODE | PRE)):
                 total += 3 * size
             elif markdown or kind == FORMULA:
@@ -66,6 +69,8 @@ def room(
     for n in range(1, counts[NODES]):
         if markdown and nodes[n]["link"] == n:
             total += 4 + 3 * (nodes[n]["inner"] - nodes[n]["attributes"])
+        if layout[n]["math"] >= 0:
+            total += ELEMENT + CHARACTER * (nodes[n]["inner"] - nodes[n]["attributes"])
         table = layout[n]["table"]
         if table == n:
             total += COLUMN * (width_of(layout, table) + 1)

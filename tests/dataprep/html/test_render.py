@@ -217,6 +217,57 @@ def test_formulas_are_tex(html, expected):
 
 
 @pytest.mark.parametrize(
+    ("inside", "tex"),
+    [
+        ("<mfrac><mi>a</mi><mi>b</mi></mfrac><msup><mi>x</mi><mn>2</mn></msup>", "\\frac{a}{b}x^{2}"),
+        ("<mfrac> <mn>1</mn> <mrow> <mi>x</mi> <mo>+</mo> <mn>2</mn> </mrow> </mfrac>", "\\frac{1}{x+2}"),
+        ("<munderover><mo>∑</mo><mrow><mi>i</mi><mo>=</mo><mn>1</mn></mrow><mi>n</mi></munderover>"
+         "<msub><mi>x</mi><mi>i</mi></msub>", "∑_{i=1}^{n}x_{i}"),
+        ("<msubsup><mi>x</mi><mn>1</mn><mi>n</mi></msubsup><munder><mi>lim</mi><mi>n</mi></munder>"
+         "<mover><mi>x</mi><mo>^</mo></mover>", "x_{1}^{n}\\mathrm{lim}_{n}x^{\\hat{}}"),
+        ("<msup><mrow><mo>(</mo><mi>a</mi><mo>)</mo></mrow><mn>2</mn></msup>", "{(a)}^{2}"),
+        ("<msqrt><mi>x</mi><mo>+</mo><mn>1</mn></msqrt>", "\\sqrt{x+1}"),
+        ("<mroot><mroot><mi>x</mi><mn>3</mn></mroot><mn>2</mn></mroot>", "\\sqrt[2]{\\sqrt[3]{x}}"),
+        (f"<mroot><mi>{'x ' * 200}</mi><mn>3</mn></mroot>", f"{{{'x ' * 199}x}}^{{1/3}}"),
+        ("<mroot><mi>x</mi><mn>3</mn>y</mroot>", "{x}^{1/3}y"),
+        ("<mtable><mtr><mtd><mn>1</mn></mtd><mtd><mi>a</mi></mtd></mtr><mtr><mtd/><mtd><mn>2</mn></mtd></mtr></mtable>",
+         "\\begin{matrix}1&a\\\\&2\\end{matrix}"),
+        ("<mfenced><mi>a</mi><mi>b</mi></mfenced>", "(a,b)"),
+        ("<mfenced open='{' close='' separators=' ; '><mi>a</mi><mi>b</mi></mfenced>", "\\{a;b"),
+        ("<mfenced open=[ close=] separators=''><mi>a</mi><mi>b</mi></mfenced>", "[ab]"),
+        ("<mi>sin</mi><mo>&ApplyFunction;</mo><mi>x</mi>\u2062<mi>&alpha;</mi>", "\\mathrm{sin}xα"),
+        ("<mi>x</mi><mtext>&nbsp;if 5% </mtext><mi>y</mi>", "x\\text{ if 5\\% }y"),
+        ("<mo>{</mo><mi>_</mi><mo>\\</mo><mo>~</mo><mo>&#38;</mo><mo>}</mo>", "\\{\\_\\backslash \\sim \\&\\}"),
+        ("<mfrac><mrow/></mfrac><msup><mi></mi><mn>2</mn></msup>", "\\frac{}{}^{2}"),
+        ("<semantics><mi>x</mi><annotation-xml encoding=MathML-Content><ci>x</ci></annotation-xml></semantics>", "x"),
+    ],
+)  # fmt: skip
+def test_mathml_without_tex_is_written_as_tex(inside, tex):
+    assert text(f"<p>a <math>{inside}</math> b") == f"a ${tex}$ b"
+    assert text(f"<p>a <math display=block>{inside}</math> b", markdown=True) == f"a $${tex}$$ b"
+
+
+def test_a_formula_goes_on_as_text_where_it_holds_several_blocks_and_not_at_all_where_it_is_empty():
+    assert text("<math><mtext>a<p>b</p>c</mtext></math>") == "a\n\nb\n\nc"
+    assert text("a<math> <mi> </mi></math>b") == "ab"
+
+
+@pytest.mark.parametrize(
+    ("html", "expected"),
+    [
+        ("<p>x <span class=MathJax_Preview>p</span><span class=MathJax><span>E=mc2</span><math><mi>E</mi></math></span>"
+         "<script type='math/tex'>E=mc^2</script> y", "x $E=mc^2$ y"),
+        ("<div class=MathJax_Display><span class=MathJax>E</span></div>"
+         "<script type='math/tex; mode=display'>E</script>", "$$E$$"),
+        ("<span class=MathJax>E</span><script>f()</script>", "E"),
+        ("<span class=a>E</span><script type='math/tex'>E</script>", "E$E$"),
+    ],
+)  # fmt: skip
+def test_what_mathjax_drew_beside_its_script_is_left_out(html, expected):
+    assert text(html) == expected
+
+
+@pytest.mark.parametrize(
     ("html", "expected"),
     [
         ("a<b> b </b>c<i>d</i><b>e<i>f</i></b> <del>g</del>", "a **b** c*d***e*f*** ~~g~~"),
