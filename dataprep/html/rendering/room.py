@@ -53,7 +53,7 @@ def room(
             formats = nodes[segments[s]["node"]]["formats"]
             if kind == BREAK:
                 total += line + 1
-            elif layout[segments[s]["node"]]["math"] >= 0 and kind != FORMULA:
+            elif layout[segments[s]["node"]]["math"] >= 0:
                 total += CHARACTER * size
             elif formats & (SUB | SUP) or (markdown and formats & (CODE | PRE)):
                 total += 3 * size

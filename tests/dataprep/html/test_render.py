@@ -252,6 +252,16 @@ def test_a_formula_goes_on_as_text_where_it_holds_several_blocks_and_not_at_all_
     assert text("a<math> <mi> </mi></math>b") == "ab"
 
 
+def test_there_is_room_for_a_formula_of_signs_that_tex_has_names_for():
+    signs = "^~\\" * 100
+    for inside in (
+        f"<mo>{signs}</mo>",
+        f"<mtext>a<img class=latex alt='{signs}'></mtext>",
+        f"<mfenced open='{signs}'>a",
+    ):
+        assert text(f"<math>{inside}</math>").count("backslash") == 100
+
+
 @pytest.mark.parametrize(
     ("html", "expected"),
     [
