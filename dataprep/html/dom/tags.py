@@ -34,7 +34,9 @@ _CLOSES_P = (
     "h1 h2 h3 h4 h5 h6 header hgroup hr li listing main menu nav ol p plaintext pre search section summary table ul xmp"
 )
 _BLOCK = "body caption frameset head html legend noframes noscript tbody td tfoot th thead tr document amp-sidebar"
-_SKIP = "button head iframe noembed object optgroup option script select style svg template textarea title"
+_SKIP = (
+    "annotation-xml button head iframe noembed object optgroup option script select style svg template textarea title"
+)
 _SCOPE = "caption html object table td template th document"
 _LIST = "dir dl menu ol ul"
 _FOREIGN = "math svg"
@@ -47,7 +49,8 @@ _REACHES = "button math object select svg"
 _IN_HEAD = "base bgsound link meta noframes noscript script style template title"
 _INLINE = (
     "a abbr annotation audio b canvas cite code data del dfn em font i ins kbd label mark picture q rp "
-    "rt ruby s samp semantics small span strike strong sub sup time tt u var video"
+    "rt ruby s samp semantics small span strike strong sub sup time tt u var video "
+    "mfenced mfrac mover mroot msqrt msub msubsup msup mtable mtr munder munderover"
 )
 _FORMATS = {
     PRE: "pre listing xmp plaintext", CODE: "code samp kbd tt", SUB: "sub", SUP: "sup", STRONG: "b strong",

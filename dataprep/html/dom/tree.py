@@ -197,10 +197,11 @@ def close_implied(nodes: Records, now: Longs, stack: Records, tag: int, flags: i
             other = stack[d]["tag"]
             if other == _TABLE or (_is_cell(tag) and other == _TR):
                 break
-            if (_is_cell(other) and _is_cell(tag)) or (tag == _TR and other == _TR):
+            if _is_cell(other) or (tag == _TR and other == _TR):
                 found = d
-                break
-            if _is_row(other) and _is_row(tag) and tag != _TR:
+                if other == _TR or _is_cell(tag):
+                    break
+            elif _is_row(other) and _is_row(tag) and tag != _TR:
                 found = d  # the outermost of them
     elif tag in (_OPTION, _OPTGROUP):
         for d in range(depth, 0, -1):

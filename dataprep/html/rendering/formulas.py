@@ -20,7 +20,7 @@ def formula(b: Bytes, nodes: Records, segments: Records, out: Bytes, now: Longs,
     """TeX between dollar signs, two of them for one that stands alone; what has its own delimiters keeps them."""
     i: Any = np.int64(segments[s]["start"])
     end: Any = np.int64(segments[s]["end"])
-    dollars = 2 if _stands_alone(b, nodes, segments[s]["node"]) else 1
+    dollars = 2 if stands_alone(b, nodes, segments[s]["node"]) else 1
     start = at = fill(out, at, dollars, 36)
     blank = False
     while i < end:
@@ -70,7 +70,7 @@ def formula(b: Bytes, nodes: Records, segments: Records, out: Bytes, now: Longs,
 
 
 @njit(nogil=True, cache=True)
-def _stands_alone(b: Bytes, nodes: Records, node: int) -> bool:
+def stands_alone(b: Bytes, nodes: Records, node: int) -> bool:
     """Whether a formula's element says that it has a line of its own: ``mode=display`` or ``display="block"``."""
     i = int(nodes[node]["attributes"])
     hashed = np.uint64(1)

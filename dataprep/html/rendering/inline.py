@@ -3,6 +3,7 @@
 Decisions:
 - ``q`` gets quotation marks, ruby its reading in brackets, as HTML says for those who cannot show it.
 - Between two links without a blank between them comes one: they are labels in a row.
+- A line of Markdown that goes on after a ``br`` ends in a backslash, which no later cleaning of white space can lose.
 - Markdown marks a format only where a character needs it, so marks never touch a blank. Links to a place on the same
   page are text, and a link around several blocks is.
 """
@@ -25,6 +26,7 @@ from dataprep.html.rendering.lines import (
     GAP,
     LAST_LINK,
     LINE,
+    LINE_AT,
     LINK,
     MARK,
     MARKDOWN,
@@ -60,12 +62,11 @@ def ready(
     out: Bytes,
     now: Longs,
     k: int,
-    s: int,
+    node: int,
     first: np.uint8,
     at: int,
 ) -> int:
-    """All that comes before the first visible character, ``first``, of segment ``s`` of block ``k``."""
-    node = int(segments[s]["node"])
+    """All that comes before the first visible character, ``first``, of text of ``node`` in block ``k``."""
     mark = int(layout[node]["mark"])
     link = int(nodes[node]["link"])
     if now[FRESH]:
@@ -84,6 +85,9 @@ def ready(
             out[at] = 32
             at += 1
         else:
+            if now[GAP] == LINE and now[MARKDOWN]:
+                out[at] = 92
+                at += 1
             at = next_line(out, now, at) if now[GAP] == LINE else paragraph(out, now, at)
         now[GAP] = NONE
     if mark != now[MARK]:
@@ -304,15 +308,19 @@ def _end_mark(b: Bytes, nodes: Records, layout: Records, out: Bytes, now: Longs,
 
 
 @njit(nogil=True, cache=True)
-def is_markup(out: Bytes, at: int, byte: int, following: int, inside: int) -> bool:
+def is_markup(out: Bytes, now: Longs, at: int, byte: int, following: int) -> bool:
     """Whether an ASCII character of text would be read as Markdown after what was written and before ``following``."""
+    inside = now[MASK]
     before = out[at - 1] if at > 0 else np.uint8(10)
     blank_after = is_space(np.uint8(following))
     if byte == 96:  # `
         return True
-    if byte == 42:  # *
+    first = at == now[LINE_AT]
+    if (byte == 42 or byte == 95) and first:  # * _
+        return True
+    if byte == 42:
         return not (is_space(before) and blank_after)
-    if byte == 95:  # _
+    if byte == 95:
         return not (is_space(before) and blank_after) and not (is_word(before) and is_word(np.uint8(following)))
     if byte == 92:  # \
         return 33 <= following <= 126 and not is_word(np.uint8(following))
@@ -321,7 +329,23 @@ def is_markup(out: Bytes, at: int, byte: int, following: int, inside: int) -> bo
     if byte == 91:  # [
         return inside & _LINKED != 0
     if byte == 93:  # ]
-        return inside & _LINKED != 0 or following == 40
+        return inside & _LINKED != 0 or following == 40 or following == 58
     if byte == 126:  # ~
         return following == 126
-    return byte == 35 and before == 10 and (blank_after or following == 35)
+    if byte == 36:  # $
+        return not blank_after
+    ends = blank_after or following == 60
+    if byte == 46 or byte == 41:  # . )
+        return ends and now[LINE_AT] >= 0 and _is_number(out, now[LINE_AT], at)
+    if byte == 62:  # >
+        return first
+    return first and (ends or (byte == following and byte != 43 and byte != 58))  # # + - : =
+
+
+@njit(nogil=True, cache=True)
+def _is_number(out: Bytes, start: int, end: int) -> bool:
+    """Whether there are nothing but one to nine digits, as in the mark of an item."""
+    digits = 0
+    while digits < 10 and start + digits < end and 48 <= out[start + digits] <= 57:
+        digits += 1
+    return 0 < digits < 10 and start + digits == end

@@ -8,6 +8,7 @@ Decisions:
   (`PARAGRAPH`), not a whole list (`PIECES`). Other rows are read as if their cells were ordinary blocks: so are the
   tables of old pages that only place things. A table without any row of two filled cells is no table either.
 - *An item has a mark* unless it holds a heading or an article: then the list is one of cards, comments or results.
+- A definition has a mark in Markdown if a term comes before it and it holds no heading or article.
 - Items, definitions and quotations more than `LEVELS` deep are lines of the one they are in.
 - The cells that hold nothing but line numbers, beside others that hold code, are left out.
 """
@@ -20,6 +21,8 @@ from dataprep.compiled import njit
 from dataprep.html.dom.attributes import is_space, next_attribute
 from dataprep.html.dom.records import BLOCKS, BREAK, NODES, Records
 from dataprep.html.dom.tags import BLOCK, HEADING, PRE, TAG, TAGS, name_hash, traits
+from dataprep.html.rendering.columns import FOLLOWED, begin_row, place_cell
+from dataprep.html.rendering.drawn import drop_drawn
 from dataprep.text.utf8 import Bytes, Longs
 
 LEVELS = 8
@@ -28,18 +31,22 @@ PIECES = 12
 
 LAYOUT = np.dtype(
     [
-        ("columns", np.uint64),  # of a table: which have text
+        ("columns", np.uint64),  # of a table: which have text; of rows and cells see `columns`
         ("group", np.int32),  # the nearest element that stands apart, with an empty line before and after it
         ("item", np.int32),  # the nearest item, definition or quotation; of such a node: itself, or the next one up
         ("table", np.int32),
         ("row", np.int32),
         ("cell", np.int32),
         ("pre", np.int32),
+        ("math", np.int32),  # the outermost formula in the block
         ("mark", np.int32),  # the nearest quote, script, reading or (Markdown) code in the block
-        ("number", np.int32),  # of an item: its number; of a list: that of its last item; of a row: filled cells
-        ("column", np.int32),  # of a cell: where it is in its row; of a row: how many cells it has
+        # of an item: its number; of a list: that of its last; of a definition: whether it has a term; of a row: filled
+        # cells
+        ("number", np.int32),
+        ("column", np.int32),  # of a cell: where it is in its table; of a table: one past the last with text
         ("pieces", np.int32),  # of a cell: blocks and lines in it; of a mark: where its text begins in the output
         ("chars", np.int32),  # of a cell
+        ("until", np.int32),  # of a cell that spans rows: the first it does not reach; of a table: rows that have begun
         ("state", np.uint8),
         ("heading", np.uint8),  # 1 to 6
         ("depth", np.uint8),  # of an item
@@ -47,21 +54,23 @@ LAYOUT = np.dtype(
     ],
     align=True,
 )
-DONE = 1  # an item's mark or a link was written
+DONE = 1  # an item's mark, a link or a row was written
 UNMARKED = 2  # an item without mark
 LONG = 4  # a cell or row that is no line
 LINES = 8  # a table with rows that are lines
 NUMBERS, OTHERS = 16, 32  # a cell with line numbers, with anything else
+TERMS = 64  # something that holds terms
 
 (
     INLINE, FLOW, APART, PARAGRAPHS, LISTS, LIST_ITEM, DEFINITION, TABLE, ROW, CELL, TITLE, CODE_BLOCK, QUOTATION, MARK,
-    SILENT, CARD, SPAN,
-) = range(17)  # fmt: skip
+    SILENT, CARD, SPAN, TERM, FORMULA, SCRIPT,
+) = range(20)  # fmt: skip
 _KINDS = {
     APART: "details dl fieldset figure footer form header hgroup main nav search aside",
     PARAGRAPHS: "p", LISTS: "ul ol menu dir", LIST_ITEM: "li", DEFINITION: "dd", TABLE: "table", ROW: "tr",
     CELL: "td th", TITLE: "h1 h2 h3 h4 h5 h6", CODE_BLOCK: "pre listing xmp plaintext", QUOTATION: "blockquote",
-    MARK: "q sub sup rt", SPAN: "code kbd samp tt", SILENT: "rp", CARD: "article section",
+    MARK: "q sub sup rt", SPAN: "code kbd samp tt", SILENT: "rp", CARD: "article section", TERM: "dt",
+    FORMULA: "math", SCRIPT: "script",
 }  # fmt: skip
 
 
@@ -107,20 +116,27 @@ def _nearest(b: Bytes, counts: Longs, nodes: Records, layout: Records, markdown:
             here["cell"] = above["cell"]
             here["pre"] = above["pre"]
             here["mark"] = above["mark"]
+            here["math"] = above["math"]
             here["heading"] = above["heading"]
             here["dropped"] = above["dropped"] | nodes[n]["dropped"]
         else:
             here["group"] = here["item"] = here["table"] = here["row"] = here["cell"] = here["pre"] = -1
-            here["mark"] = -1
+            here["mark"] = here["math"] = -1
             here["heading"] = 0
             here["dropped"] = nodes[n]["dropped"]
         here["state"] = 0
         kind = KINDS[nodes[n]["tag"]]
         if kind == INLINE:
             continue
-        if kind in (MARK, SPAN):
-            if (kind == MARK or markdown) and nodes[n]["last"] - nodes[n]["first"] == 1:
-                here["mark"] = n
+        if kind in (MARK, SPAN, FORMULA):
+            if here["math"] < 0 and nodes[n]["last"] - nodes[n]["first"] == 1:
+                if kind == FORMULA:
+                    here["math"] = n
+                elif kind == MARK or markdown:
+                    here["mark"] = n
+            continue
+        if kind == SCRIPT:
+            drop_drawn(b, nodes, layout, n)
             continue
         if kind == SILENT:
             here["dropped"] = 1
@@ -143,9 +159,12 @@ def _nearest(b: Bytes, counts: Longs, nodes: Records, layout: Records, markdown:
             if nodes[parent]["tag"] == _OL:
                 number = _integer(b, nodes[n]["attributes"], _VALUE, layout[parent]["number"] + 1)
                 here["number"] = layout[parent]["number"] = number
+        elif kind == TERM:
+            layout[parent]["state"] |= TERMS
         elif kind == DEFINITION:
             items = True
             here["item"] = n
+            here["number"] = layout[parent]["state"] & TERMS
         elif kind == QUOTATION:
             items = True
             here["item"] = here["group"] = n
@@ -153,10 +172,12 @@ def _nearest(b: Bytes, counts: Longs, nodes: Records, layout: Records, markdown:
             here["group"] = here["table"] = n
             here["row"] = -1
             here["columns"] = 0
-            here["number"] = here["column"] = 0
+            here["number"] = here["column"] = here["until"] = 0
+            here["pieces"] = -1
         elif kind == ROW:
             here["row"] = n
             here["number"] = here["column"] = 0
+            begin_row(nodes, layout, n, here["table"])
         elif kind == CELL:
             cells = True
             row = here["row"] if here["row"] >= 0 else here["table"]
@@ -164,8 +185,7 @@ def _nearest(b: Bytes, counts: Longs, nodes: Records, layout: Records, markdown:
             here["row"] = row
             here["pieces"] = here["chars"] = here["column"] = 0
             if row >= 0:
-                here["column"] = layout[row]["column"]
-                layout[row]["column"] += 1
+                place_cell(b, nodes, layout, n, row, here["table"])
         elif kind == CODE_BLOCK:
             if here["pre"] < 0:
                 here["pre"] = n
@@ -220,7 +240,7 @@ def _depths(counts: Longs, nodes: Records, layout: Records, markdown: bool) -> N
             depth == LEVELS
             or (kind == LIST_ITEM and layout[n]["state"] & UNMARKED)
             or (kind == QUOTATION and not markdown)
-            or (kind == DEFINITION and markdown)
+            or (kind == DEFINITION and markdown and (not layout[n]["number"] or layout[n]["state"] & UNMARKED))
         ):
             layout[n]["item"] = outer
             layout[n]["depth"] = depth
@@ -285,34 +305,27 @@ def _find_lines(counts: Longs, nodes: Records, layout: Records) -> None:
         table = layout[n]["table"]
         if table < 0:
             continue
+        if kind == TABLE:
+            layout[n]["column"] = 0
         if kind in (ROW, TABLE):
             if layout[n]["number"] > 1 and not layout[n]["state"] & LONG:
                 layout[table]["state"] |= LINES
         elif kind == CELL:
             row = layout[n]["row"]
             if layout[n]["pieces"] and not layout[row]["state"] & LONG:
-                layout[table]["columns"] |= np.uint64(1) << np.uint64(min(layout[n]["column"], 63))
+                column = layout[n]["column"]
+                layout[table]["columns"] |= np.uint64(1) << np.uint64(min(column, FOLLOWED))
+                layout[table]["column"] = max(layout[table]["column"], column + 1)
 
 
 @njit(nogil=True, cache=True)
 def row_of(layout: Records, node: int) -> int:
-    """The row that the text of a node is on a line with, or -1."""
+    """The row that the text of a node is on a line with, or -1; cells after text between cells are no part of it."""
     cell = layout[node]["cell"]
     if cell < 0 or layout[node]["table"] != layout[cell]["table"]:
         return -1
     row = layout[cell]["row"]
     table = layout[cell]["table"]
-    if row < 0 or table < 0 or layout[row]["state"] & LONG or not layout[table]["state"] & LINES:
+    if row < 0 or table < 0 or layout[row]["state"] & (LONG | DONE) or not layout[table]["state"] & LINES:
         return -1
     return int(row)
-
-
-@njit(nogil=True, cache=True)
-def columns_before(columns: np.uint64, column: int) -> int:
-    """How many columns with text there are before this one."""
-    below = columns & ((np.uint64(1) << np.uint64(min(column, 63))) - np.uint64(1))
-    total = max(column - 63, 0)
-    while below:
-        below &= below - np.uint64(1)
-        total += 1
-    return total

@@ -12,23 +12,27 @@ from dataprep.compiled import njit
 from dataprep.html.dom.attributes import is_space, next_attribute
 from dataprep.html.dom.records import BREAK, Records
 from dataprep.html.dom.tags import TAG, name_hash
-from dataprep.html.rendering.layout import DONE, KINDS, LEVELS, LIST_ITEM, QUOTATION, columns_before, row_of
+from dataprep.html.rendering.columns import columns_before, padded_width, width_of
+from dataprep.html.rendering.layout import DEFINITION, DONE, KINDS, LEVELS, LIST_ITEM, QUOTATION, row_of
 from dataprep.text.utf8 import Bytes, Longs
 
 # places in ``now``: whether Markdown is written; what waits to be written, see `NONE`; whether the block has not begun;
 # whether any has; the last block and its group, whether it was in an item, the table its line is a row of; the open
-# row, its last column and whether it is the first; the open ``pre``, where its fence, its text, its last line begin and
-# its last visible character ends; bytes of the prefix; the next node that may be a rule; and of inline elements: open
-# formats, their number and order, the open link, mark and the number of open scripts, the link of the last segment
+# row, its last column, whether it is the first; the open ``pre``, where its fence and its text begin; where the last
+# line begins, or -1 if it is no place for marks of Markdown; where the last visible character of a ``pre`` ends; bytes
+# of the prefix; the next node that may be a rule; whether the open row is one cell without bars; and of inline
+# elements: open formats, their number and order, the open link, mark and the number of open scripts, the link of the
+# last segment
 (
     MARKDOWN, GAP, FRESH, ANY, LAST, LAST_GROUP, LAST_ITEM, LAST_TABLE, ROW, COLUMN, HEADER, PRE, FENCE_AT, PRE_AT,
-    LINE_AT, PRE_END, PREFIX, RULE, MASK, OPEN, LINK, LINK_AT, CODE_AT, MARK, SCRIPTS, LAST_LINK, ORDER,
-) = range(27)  # fmt: skip
+    LINE_AT, PRE_END, PREFIX, RULE, ALONE, MASK, OPEN, LINK, LINK_AT, CODE_AT, MARK, SCRIPTS, LAST_LINK, ORDER,
+) = range(28)  # fmt: skip
 CHAIN = ORDER + 5
 PLACES = CHAIN + LEVELS
 NONE, BLANK, LINE, EMPTY = range(4)  # nothing, a blank, the end of a line, an empty line
 
 PREFIX_ROOM = 128  # more than LEVELS marks, each of 12 bytes at most
+_DEFINITION = 4  # bytes of a definition's mark: a colon and three blanks
 _HR, _OL, _CODE = TAG["hr"], TAG["ol"], TAG["code"]
 _CLASS = np.uint64(name_hash("class"))
 _BACKTICK = 96
@@ -73,18 +77,23 @@ def start_block(
     while listed >= 0 and KINDS[nodes[listed]["tag"]] != LIST_ITEM:
         listed = _outer(nodes, layout, listed)
     marked = listed >= 0 and not layout[listed]["state"] & DONE
+    defines = _defines(nodes, layout, item)
     following = len(out) - 2 * PREFIX_ROOM
-    size = _write_prefix(nodes, layout, out, now, item, -1, following) - following if item >= 0 else 0
+    size = _write_prefix(nodes, layout, out, now, item, -1, False, following) - following if item >= 0 else 0
     if now[ANY]:
-        tight = (table >= 0 and table == now[LAST_TABLE]) or (marked and now[LAST_ITEM]) if now[MARKDOWN] else True
+        tight = True
+        if now[MARKDOWN]:
+            tight = (table >= 0 and table == now[LAST_TABLE]) or (marked and now[LAST_ITEM]) or defines
         at = _gap(nodes, out, now, k, size, tight and group == now[LAST_GROUP], at)
     for i in range(size):
         out[following + PREFIX_ROOM + i] = out[following + i]
     now[LAST_ITEM] = listed >= 0
-    if marked and _is_marked(b, segments, blocks, k):
-        at = _write_prefix(nodes, layout, out, now, _outer(nodes, layout, listed), -1, at)
+    own = marked and _is_marked(b, segments, blocks, k)
+    if own:
+        at = _write_prefix(nodes, layout, out, now, _outer(nodes, layout, listed), -1, defines, at)
     elif item >= 0:
-        at = _write_prefix(nodes, layout, out, now, item, listed if marked else -1, at)
+        at = _write_prefix(nodes, layout, out, now, item, listed if marked else -1, defines, at)
+    now[LINE_AT] = -1 if own else at
     while item >= 0:
         layout[item]["state"] |= DONE
         item = _outer(nodes, layout, item)
@@ -93,7 +102,7 @@ def start_block(
     now[LAST] = k
     now[LAST_GROUP] = group
     if row >= 0:
-        at = _start_row(layout, out, now, row, layout[node]["cell"], now[LAST_TABLE] != table, at)
+        at = _start_row(nodes, layout, out, now, row, layout[node]["cell"], now[LAST_TABLE] != table, at)
     elif pre >= 0:
         at = _start_pre(b, nodes, out, now, pre, at)
     elif now[MARKDOWN] and layout[node]["heading"]:
@@ -101,6 +110,7 @@ def start_block(
         at = fill(out, at, level, 35)
         out[at] = 32
         at += 1
+        now[LINE_AT] = -1
     now[LAST_TABLE] = table
     return at
 
@@ -118,6 +128,16 @@ def _outer(nodes: Records, layout: Records, item: int) -> int:
     """The item, definition or quotation around this one."""
     outer = layout[nodes[item]["parent"]]["item"]
     return int(layout[outer]["item"]) if outer >= 0 else -1
+
+
+@njit(nogil=True, cache=True)
+def _defines(nodes: Records, layout: Records, item: int) -> bool:
+    """Whether a definition begins in which ``item`` is."""
+    while item >= 0 and not layout[item]["state"] & DONE:
+        if KINDS[nodes[item]["tag"]] == DEFINITION:
+            return True
+        item = _outer(nodes, layout, item)
+    return False
 
 
 @njit(nogil=True, cache=True)
@@ -181,8 +201,13 @@ def paragraph(out: Bytes, now: Longs, at: int) -> int:
 
 
 @njit(nogil=True, cache=True)
-def _write_prefix(nodes: Records, layout: Records, out: Bytes, now: Longs, item: int, marked: int, at: int) -> int:
-    """What a line inside ``item`` begins with; the mark of ``marked`` is written, for others there are blanks."""
+def _write_prefix(
+    nodes: Records, layout: Records, out: Bytes, now: Longs, item: int, marked: int, defines: bool, at: int
+) -> int:
+    """What a line inside ``item`` begins with; the mark of ``marked`` is written, for others there are blanks.
+
+    In Markdown a definition that begins has a colon, as PHP Markdown Extra and Pandoc have it.
+    """
     markdown = now[MARKDOWN]
     depth = 0
     while item >= 0:
@@ -195,6 +220,11 @@ def _write_prefix(nodes: Records, layout: Records, out: Bytes, now: Longs, item:
         if markdown and kind == QUOTATION:
             out[at], out[at + 1] = 62, 32
             at += 2
+            continue
+        if markdown and kind == DEFINITION:
+            at = fill(out, at, _DEFINITION, 32)
+            if defines and not layout[item]["state"] & DONE:
+                out[at - _DEFINITION] = 58
             continue
         start = at
         at = _write_mark(nodes, layout, out, item, at) if kind == LIST_ITEM and (markdown or item == marked) else at + 2
@@ -254,14 +284,17 @@ def _is_marked(b: Bytes, segments: Records, blocks: Records, k: int) -> bool:
 
 
 @njit(nogil=True, cache=True)
-def _start_row(layout: Records, out: Bytes, now: Longs, row: int, cell: int, first: bool, at: int) -> int:
+def _start_row(
+    nodes: Records, layout: Records, out: Bytes, now: Longs, row: int, cell: int, first: bool, at: int
+) -> int:
+    """Begin a row with bars for the columns before its first cell with text.
+
+    A row that is one cell only, as a title is, has no bars in plain text.
+    """
     column = columns_before(layout[layout[row]["table"]]["columns"], layout[cell]["column"])
     now[ROW], now[COLUMN], now[HEADER] = row, column, first
-    if now[MARKDOWN]:
-        column += 1
-    elif layout[row]["number"] < 2:
-        return at
-    for _ in range(column):
+    now[ALONE] = column == 0 and nodes[row]["end"] == nodes[cell]["end"] and not now[MARKDOWN]
+    for _ in range(column + now[MARKDOWN]):
         out[at], out[at + 1] = 124, 32
         at += 2
     return at
@@ -287,15 +320,21 @@ def _bars(out: Bytes, count: int, at: int) -> int:
 
 @njit(nogil=True, cache=True)
 def end_row(layout: Records, out: Bytes, now: Longs, at: int) -> int:
-    row = now[ROW]
+    """End a row with bars for the columns after its last cell with text; it never goes on."""
+    table = layout[now[ROW]]["table"]
+    layout[now[ROW]]["state"] |= DONE
     now[ROW] = -1
-    if not now[MARKDOWN]:
+    if now[ALONE]:
         return at
-    if not now[HEADER]:
-        return _bars(out, 1, at)
-    columns = layout[layout[row]["table"]]["columns"]
-    total = max(columns_before(columns, 63) + int(columns >> np.uint64(63)), now[COLUMN] + 1)
-    at = next_line(out, now, _bars(out, total - now[COLUMN], at))
+    total = padded_width(layout, table)
+    if not layout[table]["state"] & DONE:
+        layout[table]["state"] |= DONE
+        total = width_of(layout, table)
+    total = max(total, now[COLUMN] + 1)
+    at = _bars(out, total - now[COLUMN] - 1 + now[MARKDOWN], at)
+    if not now[MARKDOWN] or not now[HEADER]:
+        return at
+    at = next_line(out, now, at)
     out[at] = 124
     at += 1
     for _ in range(total):

@@ -44,6 +44,7 @@ from dataprep.html.rendering.lines import (
     end_pre_line,
     end_row,
 )  # fmt: skip
+from dataprep.html.rendering.mathml import presentation
 from dataprep.html.rendering.room import room
 from dataprep.text.utf8 import REPLACEMENT, Bytes, Longs, decode, encode
 
@@ -62,7 +63,7 @@ def _kinds(markup: bytes) -> Bytes:
     return table
 
 
-_PLAIN_KINDS, _MARKDOWN_KINDS = _kinds(b""), _kinds(b"`*_\\<[]~#|")
+_PLAIN_KINDS, _MARKDOWN_KINDS = _kinds(b""), _kinds(b"`*_\\<[]~#|$.)>+-:=")
 
 
 @njit(nogil=True, cache=True, inline="always")
@@ -114,14 +115,23 @@ def render(b: Bytes, dom: Dom, out: Bytes, at: int, markdown: bool) -> int:
         one_line = nodes[node]["formats"] & HEADING or row_of(layout, node) >= 0
         now[FRESH] = 1
         now[GAP] = NONE
-        for s in range(blocks[k]["first"], blocks[k + 1]["first"]):
+        stop = blocks[k + 1]["first"]
+        after = 0  # the first segment that is not written yet
+        for s in range(blocks[k]["first"], stop):
             kind = segments[s]["kind"]
-            node = segments[s]["node"]
-            if layout[node]["dropped"] or (nodes[node]["link"] >= 0 and _is_permalink(b, segments, s)):
+            node = int(segments[s]["node"])
+            if s < after or layout[node]["dropped"] or (nodes[node]["link"] >= 0 and _is_permalink(b, segments, s)):
                 continue
             i: Any = np.int64(segments[s]["start"])
             end: Any = np.int64(segments[s]["end"])
             first = np.uint8(0)
+            math = int(layout[node]["math"])
+            if math >= 0 and kind != FORMULA:
+                if kind == TEXT and _skip_blanks(b, i, end)[0] < end:
+                    at = ready(b, nodes, segments, blocks, layout, out, now, k, math, first, at)
+                    after, at = presentation(b, nodes, segments, layout, out, now, s, stop, math, at)
+                    now[PRE_END] = at
+                continue
             if kind == BREAK:
                 if now[FRESH]:
                     continue
@@ -136,7 +146,7 @@ def render(b: Bytes, dom: Dom, out: Bytes, at: int, markdown: bool) -> int:
                 if i == end:
                     continue
                 first = b[i]
-            at = ready(b, nodes, segments, blocks, layout, out, now, k, s, first, at)
+            at = ready(b, nodes, segments, blocks, layout, out, now, k, node, first, at)
             if kind == BREAK:
                 at = end_pre_line(out, now, at)
             elif kind == FORMULA:
@@ -221,7 +231,7 @@ def _text(b: Bytes, out: Bytes, now: Longs, i: int, end: int, at: int) -> int:
             if code == 124:
                 escaped = now[ROW] >= 0
             else:
-                escaped = not now[MASK] & CODE and is_markup(out, at, code, next_byte, now[MASK])
+                escaped = not now[MASK] & CODE and is_markup(out, now, at, code, next_byte)
             if escaped:
                 out[at] = 92
                 at += 1

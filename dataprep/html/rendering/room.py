@@ -7,13 +7,15 @@ import numpy as np
 from dataprep.compiled import njit
 from dataprep.html.dom.records import BLOCKS, BREAK, FORMULA, NODES, Records
 from dataprep.html.dom.tags import CODE, PRE, SUB, SUP
-from dataprep.html.rendering.layout import columns_before
+from dataprep.html.rendering.columns import padded_width, width_of
+from dataprep.html.rendering.mathml import CHARACTER, ELEMENT
 from dataprep.text.utf8 import Bytes, Longs
 
 MARK = 12  # bytes of the longest mark of an item: a sign, nine digits, a full stop and a blank
 BLOCK = 48  # of what is written once a block, lines aside: gap, marks of a heading, a fence with its language
 FORMATS = 16  # of what may end and begin between two segments in Markdown
-BARS = 4  # before and after a cell
+BAR = 2  # with its blank
+COLUMN = 8  # a bar in the first row of a table and what is below it
 QUOTES = 6  # two quotation marks, or what is put around a script
 
 
@@ -50,7 +52,9 @@ def room(
             size = end - start
             formats = nodes[segments[s]["node"]]["formats"]
             if kind == BREAK:
-                total += line
+                total += line + 1
+            elif layout[segments[s]["node"]]["math"] >= 0:
+                total += CHARACTER * size
             elif formats & (SUB | SUP) or (markdown and formats & (CODE | PRE)):
                 total += 3 * size
             elif markdown or kind == FORMULA:
@@ -61,11 +65,15 @@ def room(
             if pre:
                 for i in range(start, end):
                     total += line if b[i] == 10 or b[i] == 13 or b[i] == 38 else 0
-    total += counts[NODES] * (QUOTES + BARS)
-    for n in range(1, counts[NODES] if markdown else 0):
-        if nodes[n]["link"] == n:
+    total += counts[NODES] * QUOTES
+    for n in range(1, counts[NODES]):
+        if markdown and nodes[n]["link"] == n:
             total += 4 + 3 * (nodes[n]["inner"] - nodes[n]["attributes"])
-        if layout[n]["row"] == n or layout[n]["table"] == n:
-            columns = columns_before(layout[layout[n]["table"]]["columns"], 63) + 2 if layout[n]["table"] >= 0 else 0
-            total += 8 * (layout[n]["column"] + columns)
+        if layout[n]["math"] >= 0:
+            total += ELEMENT + CHARACTER * (nodes[n]["inner"] - nodes[n]["attributes"])
+        table = layout[n]["table"]
+        if table == n:
+            total += COLUMN * (width_of(layout, table) + 1)
+        elif layout[n]["row"] == n and table >= 0:
+            total += (COLUMN if markdown else BAR) * (max(layout[n]["column"], padded_width(layout, table)) + 1)
     return total
