@@ -128,7 +128,7 @@ def web_pages(data: Path, warcs: list[str]) -> Iterator[bytes]:
     for pieces in plan(list_inputs(settings, "paths")[0]):
         for item in read_pieces(pieces, "pages", settings):
             if isinstance(item, Page) and item.media == "html":
-                yield item.payload
+                yield bytes(item.payload)
 
 
 def undeclared(pages: Iterable[bytes]) -> Iterator[Case]:

@@ -75,6 +75,11 @@ def sample_pages(pages: pa.RecordBatch, settings: ExtractSettings, samples: Samp
     samples.add(sample(text, hosts[wanted], keys[wanted], settings.page_tags))
 
 
+def repeated_on(pages: pa.RecordBatch, memory: SiteMemory | None) -> Repeated:
+    """What the hosts of ``PAGES`` repeat, as far as it is remembered."""
+    return memory.of(_hashes(pages)[0]) if memory else Repeated.nothing(pages.num_rows)
+
+
 def _hashes(pages: pa.RecordBatch) -> tuple[Hashes, Hashes]:
     urls = Utf8.of(pages.column("url").fill_null(""))
     return hash_urls(urls.values, urls.offsets)
@@ -82,7 +87,7 @@ def _hashes(pages: pa.RecordBatch) -> tuple[Hashes, Hashes]:
 
 def in_process(pages: pa.RecordBatch, settings: ExtractSettings, memory: SiteMemory | None = None) -> pa.RecordBatch:
     """By our own engine."""
-    repeated = memory.of(_hashes(pages)[0]) if memory else Repeated.nothing(pages.num_rows)
+    repeated = repeated_on(pages, memory)
     decoded = decode_pages(pages.column("payload"), pages.column("charset"), html=True)
     profile = PROFILES.index(settings.profile) if settings.profile in PROFILES else AUTO
     most_bytes, most_tags = settings.page_bytes, settings.page_tags

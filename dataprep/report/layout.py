@@ -19,6 +19,7 @@ from dataprep.storage import FileInfo
 STAGES = ("crawl", "documents", "clean", "unique", "tokenizer", "shards")
 DOCUMENT_STAGES = ("documents", "clean", "unique")  # those that leave documents as Parquet
 MANIFEST = "_stage.json"
+SITES = "sites"  # in that of documents: what each host repeats (`sites.memory`)
 FOLDERS = {"kept": "kept", "removed": "removed", "quarantined": "quarantine"}
 KINDS = tuple(FOLDERS)
 ID_BYTES = 16
