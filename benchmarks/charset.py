@@ -60,7 +60,7 @@ LANGUAGES = {
     "big5hkscs": "zh",
     "cp949": "ko",
 }
-SIZES = (60, 300, 1500)
+SIZES = (12, 25, 60, 300, 1500)  # the first are a price, a name, a menu's line
 SAMPLES = 8
 _CHARSET = re.compile(rb"(charset|encoding)(\s*=\s*[\"']?\s*)[A-Za-z0-9_:.+-]{2,40}", re.IGNORECASE)
 
