@@ -56,9 +56,8 @@ def page(console: Console, out: str | None, wanted: str, overrides: Sequence[str
         found = find_page(out, wanted)
         one = found.document
         source = read_page(out, one)
-        explained = explain(
-            bytes(source.payload), source.charset, source.url, settings, memory if settings.site_memory else None
-        )
+        known = memory if settings.site_memory else None
+        explained = explain(bytes(source.payload), source.charset, source.url, settings, known, source.date)
         where = {"document": _fate(found), "source": one.source, "url": one.url, "locator": one.locator}
         if settings.site_memory and not memory:
             notes.append("extract.site_memory has no effect: this run did not look at what its sites repeat")

@@ -9,6 +9,7 @@ Decisions:
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
 from typing import Any
 
@@ -92,15 +93,24 @@ class Explained:
 
 
 def explain(
-    payload: bytes, charset: str | None, url: str | None, settings: ExtractSettings, memory: SiteMemory | None = None
+    payload: bytes,
+    charset: str | None,
+    url: str | None,
+    settings: ExtractSettings,
+    memory: SiteMemory | None = None,
+    date: datetime | None = None,
 ) -> Explained:
-    """What `extract_pages` does with this page, and why. Raises ``ValueError`` for an engine that is not ours."""
+    """What `extract_pages` does with this page, fetched at ``date``, and why.
+
+    Raises ``ValueError`` for an engine that is not ours.
+    """
     if settings.engine != "corpusmill":
         raise ValueError(
             f"extract.engine: {settings.engine} does not say what it does with a page; "
             "--set extract.engine=corpusmill shows what corpusmill does"
         )
-    batch = pa.RecordBatch.from_pylist([{"payload": payload, "charset": charset, "url": url}], schema=PAGES)
+    row = {"payload": payload, "charset": charset, "url": url, "date": date}
+    batch = pa.RecordBatch.from_pylist([row], schema=PAGES)
     page = extract_pages(batch, settings, memory).to_pylist()[0]
     if page["reason"]:
         return Explained(page)
