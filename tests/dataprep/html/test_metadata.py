@@ -163,7 +163,8 @@ def test_a_date_in_the_address_is_the_publishers_own() -> None:
 
 
 def test_nothing_is_published_after_it_was_fetched() -> None:
-    page, fetched = "<meta name=date content=2019-02-09><time>8.2.2019</time>", datetime(2019, 2, 7, 23)
+    page = "<meta property=article:published_time content=2019-02-09><time>8.2.2019</time>"
+    fetched = datetime(2019, 2, 7, 23)
     assert fields(page)["published"] == "2019-02-09"
     assert fields(page, date=fetched)["published"] == "2019-02-08"  # where it is tomorrow already
     assert fields(page, "https://a.example/2019/02/09/", datetime(2019, 2, 6))["published"] is None
