@@ -60,7 +60,7 @@ LANGUAGES = {
     "big5hkscs": "zh",
     "cp949": "ko",
 }
-SIZES = (60, 300, 1500)
+SIZES = (12, 25, 60, 300, 1500)  # the first are a price, a name, a menu's line
 SAMPLES = 8
 _CHARSET = re.compile(rb"(charset|encoding)(\s*=\s*[\"']?\s*)[A-Za-z0-9_:.+-]{2,40}", re.IGNORECASE)
 
@@ -128,7 +128,7 @@ def web_pages(data: Path, warcs: list[str]) -> Iterator[bytes]:
     for pieces in plan(list_inputs(settings, "paths")[0]):
         for item in read_pieces(pieces, "pages", settings):
             if isinstance(item, Page) and item.media == "html":
-                yield item.payload
+                yield bytes(item.payload)
 
 
 def undeclared(pages: Iterable[bytes]) -> Iterator[Case]:

@@ -180,6 +180,7 @@ def inspect(
     overrides: Annotated[
         list[str], typer.Option("--set", metavar="FIELD=VALUE", help="With --page: override a field of extract.")
     ] = [],  # noqa: B006  (typer reads it, nothing writes it)
+    text: Annotated[bool, typer.Option("--text", help="With --page: only the text that is kept.")] = False,
 ) -> None:
     """Documents that were kept and removed, with their reasons and signals; or the blocks of one page."""
     from pipelines import show, show_page
@@ -190,11 +191,14 @@ def inspect(
                 if context.get_parameter_source(name) is not context.get_parameter_source("page"):
                     continue
                 raise ValueError(f"--{name}: is not for --page, which shows one page")
-            show_page.page(console, directory, page, overrides)
+            if not show_page.page(console, directory, page, overrides, text):
+                raise typer.Exit(1)
         elif directory is None:
             raise ValueError("inspect needs the directory of a run, or --page FILE")
         elif overrides:
             raise ValueError(f"--set {overrides[0]}: is for --page")
+        elif text:
+            raise ValueError("--text: is for --page")
         else:
             show.inspect(console, directory, stage, verdict, reason, source, limit)
 

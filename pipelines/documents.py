@@ -28,6 +28,7 @@ from dataprep.html.sites.memory import SiteMemory, repeated
 from dataprep.html.sites.samples import Samples
 from dataprep.parts import PartWriter
 from dataprep.recipe import Source
+from dataprep.report.layout import SITES
 from dataprep.sources.items import Item
 from dataprep.sources.listing import InputFile, list_inputs
 from dataprep.sources.reading import read_pieces
@@ -123,6 +124,7 @@ class DocumentsStage(Stage):
         ignored = {source.name: self._listing(source)[1] for source in self.recipe.sources if source.files}
         if self.recipe.extract.site_memory:
             extra["sites"] = sum_extras(receipt["extra"] for receipt in self.receipts("sites.reduce"))
+            extra["sites"]["partitions"] = self._partitions(self.plan())  # without it nobody finds a host's file
         extra["ignored_files"] = {name: len(files) for name, files in ignored.items()}
         extra["ignored_examples"] = {name: files[:SHOWN_IGNORED] for name, files in ignored.items() if files}
         return tally, extra
@@ -138,10 +140,6 @@ class DocumentsStage(Stage):
             for file in storage.list_files(root, ".warc.gz", recursive=True)
             if "fetch" in file.path[len(root) :].split("/") and file.path.rpartition("/")[2].startswith(SEGMENT)
         ], []
-
-
-def _sites(directory: str) -> str:
-    return storage.join(directory, "sites")
 
 
 def _items(split: Split) -> tuple[str, Iterator[Item]]:
@@ -180,7 +178,7 @@ class RememberSites:
             samples.add(batch)
         rows = samples.rows()
         table = repeated(rows)
-        SiteMemory(_sites(self.directory), self.partitions).write(partition, table)
+        SiteMemory(storage.join(self.directory, SITES), self.partitions).write(partition, table)
         receipt.extra["hosts"] = pc.count_distinct(rows.column("host")).as_py()
         receipt.extra["pages"] = rows.num_rows
         receipt.extra["hosts_that_repeat"] = pc.count_distinct(table.column("host")).as_py()
@@ -197,7 +195,8 @@ class ExtractSplit:
 
     def __call__(self, split: Split, receipt: Receipt) -> dict[str, Any]:
         source, items = _items(split)
-        memory = SiteMemory(_sites(self.directory), self.partitions) if self.settings.site_memory else None
+        directory = storage.join(self.directory, SITES)
+        memory = SiteMemory(directory, self.partitions) if self.settings.site_memory else None
         with (
             PartWriter(_part(self.directory, "kept", split), EXTRACTED) as kept_part,
             PartWriter(_part(self.directory, "removed", split), REMOVED) as removed_part,

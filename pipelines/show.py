@@ -80,7 +80,11 @@ def inspect(
         raise ValueError(f"--stage {stage}: allowed are {', '.join(DOCUMENT_STAGES)}")
     if verdict not in (*KINDS, "all"):
         raise ValueError(f"--verdict {verdict}: allowed are {', '.join(KINDS)}, all")
-    stages(out)
+    there = stages(out)
+    if stage not in there:
+        shown = [name for name in there if name in DOCUMENT_STAGES]
+        instead = f"; --stage {shown[-1]} shows what there is" if shown else ""
+        raise ValueError(f"{out}: the {stage} stage of this run has not run{instead}")
     kinds = [verdict] if verdict != "all" else ["removed", "quarantined"] if reason else list(KINDS)
     kinds = [kind for kind in kinds if parts(out, stage, kind)] or kinds[:1]
     found: list[Document] = []

@@ -16,10 +16,12 @@ from dataprep.html.selection.rules import THRESHOLDS
 from dataprep.html.settings import ExtractSettings
 from dataprep.recipe import apply_override
 from dataprep.recipe import explain as mistakes
-from dataprep.report.page import Found, extract_settings, find_page, read_page
+from dataprep.report.page import Found, extract_settings, find_page, read_page, site_memory
 from dataprep.report.wording import clip, count, one_line, share, visible
 from dataprep.sources.listing import format_of
 from dataprep.sources.opening import open_decompressed
+from dataprep.sources.text import is_html
+from dataprep.sources.warc import identify
 from pipelines.show import COLOURS
 
 STDIN = "-"
@@ -36,22 +38,39 @@ KEPT, DROPPED = COLOURS["kept"], COLOURS["removed"]
 NOTES = ("title", "author", "published", "language", "canonical", "json_ld_type")  # columns of EXTRACTED_PAGES
 
 
-def page(console: Console, out: str | None, wanted: str, overrides: Sequence[str]) -> None:
-    """A page of the run at ``out``, or without one a file, or ``-``: standard input. Raises ``ValueError``."""
+def page(console: Console, out: str | None, wanted: str, overrides: Sequence[str], only_text: bool = False) -> bool:
+    """A page of the run at ``out``, or without one a file, or ``-``: standard input. Raises ``ValueError``.
+
+    False: nothing could be extracted.
+    """
+    notes = []
     if out is None:
         settings = _settings({}, overrides)
-        _print(console, explain(_read(wanted), None, None, settings), settings, {"file": wanted})
-        return
-    settings = _settings(extract_settings(out), overrides)
-    found = find_page(out, wanted)
-    one = found.document
-    source = read_page(out, one)
-    explained = explain(bytes(source.payload), source.charset, source.url, settings)
-    where = {"document": _fate(found), "source": one.source, "url": one.url, "locator": one.locator}
-    _print(console, explained, settings, where)
-    if one.kind == "kept" and not overrides and explained.page["text"] != one.text:
-        note = "note: the run kept another text: the file or this program has changed since"
-        console.print(Text(note, style="red"), soft_wrap=True)
+        explained = explain(_read(wanted), None, None, settings)
+        where: dict[str, str | None] = {"file": wanted}
+        if settings.site_memory:
+            notes.append("extract.site_memory has no effect on a single file: what its site repeats is not known")
+    else:
+        settings = _settings(extract_settings(out), overrides)
+        memory = site_memory(out)
+        found = find_page(out, wanted)
+        one = found.document
+        source = read_page(out, one)
+        known = memory if settings.site_memory else None
+        explained = explain(bytes(source.payload), source.charset, source.url, settings, known, source.date)
+        where = {"document": _fate(found), "source": one.source, "url": one.url, "locator": one.locator}
+        if settings.site_memory and not memory:
+            notes.append("extract.site_memory has no effect: this run did not look at what its sites repeat")
+        if one.kind == "kept" and not overrides and explained.page["text"] != one.text:
+            notes.append("the run kept another text: the file or this program has changed since")
+    if only_text and not explained.page["reason"]:
+        text = explained.page["text"]
+        console.file.write((visible(text) if console.is_terminal else text) + "\n")
+    else:
+        _print(console, explained, settings, where)
+        for note in notes:
+            console.print(Text(f"note: {note}", style="red"), soft_wrap=True)
+    return not explained.page["reason"]
 
 
 def _settings(recorded: Mapping[str, Any], overrides: Sequence[str]) -> ExtractSettings:
@@ -68,12 +87,21 @@ def _settings(recorded: Mapping[str, Any], overrides: Sequence[str]) -> ExtractS
 
 
 def _read(name: str) -> bytes:
-    if name == STDIN:
-        return sys.stdin.buffer.read()
+    data = sys.stdin.buffer.read() if name == STDIN else _read_file(name)
+    if not data:
+        raise ValueError(f"--page {name}: is empty")
+    if identify("text/html", "", data) is None:
+        raise ValueError(f"--page {name}: is neither HTML nor plain text")
+    return data
+
+
+def _read_file(name: str) -> bytes:
     if "://" in name and not storage.exists(name):
         raise ValueError(f"--page {name}: is no file; the page of a run needs the run's directory before it")
     if format_of(name) not in (None, "text"):
         raise ValueError(f"--page {name}: is not one page; give an HTML file, or a run's directory and a page's URL")
+    if format_of(name) and not is_html(name):
+        raise ValueError(f"--page {name}: is plain text, of which all is kept; only HTML pages have blocks")
     try:
         with open_decompressed(name) as file:
             return file.read()
@@ -166,7 +194,7 @@ def _measures(block: Block) -> Iterator[str]:
     if block.links:
         yield "all in links" if block.links == 1 else f"{share(block.links, 1)} in links"
     if block.marks:
-        yield f"{count(block.marks)} marks"
+        yield f"{count(block.marks)} {'mark' if block.marks == 1 else 'marks'}"
 
 
 def _cut(cut: Cut, what: str) -> Text:

@@ -3,12 +3,13 @@
 Decisions:
 - Nothing is decided here. The profile is what `pages` says it is; the verdicts come from the same kernels, and what a
   second look at the page finds (which element was cut off, how much it held) is found by the functions that cut it.
-- A block's text is the piece of the page's plain text that it became; the text of a block that is not kept is what it
+- A block's text is the piece of the page's text that it became; the text of a block that is not kept is what it
   would have become, had everything been kept.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
 from typing import Any
 
@@ -21,7 +22,7 @@ from dataprep.html.decode.charset_batch import decode_pages
 from dataprep.html.dom.records import BLOCKS, NODES, Records, count_tags, room_for
 from dataprep.html.dom.scan import scan, tables
 from dataprep.html.elements import Element, Elements
-from dataprep.html.pages import PAGES, extract_pages
+from dataprep.html.pages import PAGES, extract_pages, repeated_on
 from dataprep.html.rendering.render import render
 from dataprep.html.selection.article import container_of
 from dataprep.html.selection.cuts import cut, mass_of, reset, running_sums, why_cut
@@ -29,8 +30,10 @@ from dataprep.html.selection.phrases import phrase_table
 from dataprep.html.selection.rules import ARTICLE, GENTLE, PAGE, PROFILES, REASONS, SUM, THRESHOLDS, Sums, Thresholds
 from dataprep.html.selection.select import read, select, weigh
 from dataprep.html.settings import ExtractSettings
+from dataprep.html.sites.memory import SiteMemory
+from dataprep.html.sites.repeats import LIMITS, hash_blocks, mark_repeated
 from dataprep.text.normal import composed
-from dataprep.text.utf8 import Bytes, Longs, Utf8, frozen, text_column
+from dataprep.text.utf8 import Bytes, Hashes, Longs, Utf8, frozen, text_column
 
 
 @dataclass(frozen=True)
@@ -89,26 +92,44 @@ class Explained:
     blocks: tuple[Block, ...] = ()
 
 
-def explain(payload: bytes, charset: str | None, url: str | None, settings: ExtractSettings) -> Explained:
-    """What `extract_pages` does with this page, and why. Raises ``ValueError`` for an engine that is not ours."""
+def explain(
+    payload: bytes,
+    charset: str | None,
+    url: str | None,
+    settings: ExtractSettings,
+    memory: SiteMemory | None = None,
+    date: datetime | None = None,
+) -> Explained:
+    """What `extract_pages` does with this page, fetched at ``date``, and why.
+
+    Raises ``ValueError`` for an engine that is not ours.
+    """
     if settings.engine != "corpusmill":
-        raise ValueError(f"extract.engine: {settings.engine} does not say what it does with a page; corpusmill does")
-    batch = pa.RecordBatch.from_pylist([{"payload": payload, "charset": charset, "url": url}], schema=PAGES)
-    page = extract_pages(batch, settings).to_pylist()[0]
+        raise ValueError(
+            f"extract.engine: {settings.engine} does not say what it does with a page; "
+            "--set extract.engine=corpusmill shows what corpusmill does"
+        )
+    row = {"payload": payload, "charset": charset, "url": url, "date": date}
+    batch = pa.RecordBatch.from_pylist([row], schema=PAGES)
+    page = extract_pages(batch, settings, memory).to_pylist()[0]
     if page["reason"]:
         return Explained(page)
     decoded = decode_pages(batch.column("payload"), batch.column("charset"), html=True).text
-    return _Reading(decoded.values[decoded.offsets[0] : decoded.offsets[1]], page).explained()
+    repeated = repeated_on(batch, memory).hashes
+    b = decoded.values[decoded.offsets[0] : decoded.offsets[1]]
+    return _Reading(b, page, repeated, settings.format == "markdown").explained()
 
 
 class _Reading:
     """One page, read step by step."""
 
-    def __init__(self, b: Bytes, page: Mapping[str, Any]) -> None:
-        self.b, self.page = b, page
+    def __init__(self, b: Bytes, page: Mapping[str, Any], repeated: Hashes, markdown: bool) -> None:
+        self.b, self.page, self.markdown = b, page, markdown
         self.dom = room_for(count_tags(b))
         self.sums = np.empty(len(self.dom.blocks), SUM)
         scan(b, self.dom, tables())
+        hash_blocks(b, self.dom)
+        mark_repeated(self.dom, repeated, LIMITS)
         self.elements = Elements(b, self.dom.nodes)
 
     @cached_property
@@ -183,12 +204,12 @@ class _Reading:
         return tuple(told)
 
     def _texts(self) -> list[str]:
-        """What each block becomes in plain text; nothing for those that are not kept."""
+        """What each block becomes; nothing for those that are not kept."""
         blocks = self.blocks
         blocks["written"] = -1
-        room = -render(self.b, self.dom, np.empty(0, np.uint8), 0, False)
+        room = -render(self.b, self.dom, np.empty(0, np.uint8), 0, self.markdown)
         out = np.empty(room, np.uint8)
-        render(self.b, self.dom, out, 0, False)
+        render(self.b, self.dom, out, 0, self.markdown)
         ends = np.maximum.accumulate(blocks["written"].clip(0))
         texts = composed(Utf8(frozen(out), np.concatenate([[0], ends])))
         column = text_column(texts.values, texts.offsets, pa.large_string())

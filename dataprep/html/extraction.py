@@ -85,17 +85,24 @@ class _Pages:
         self.ends = [0]
         self.charsets: list[str | None] = []
         self.urls: list[str | None] = []
+        self.dates: list[datetime | None] = []
 
     def add(self, page: Page) -> None:
         self.payloads += page.payload
         self.ends.append(len(self.payloads))
         self.charsets.append(page.charset)
         self.urls.append(page.url)
+        self.dates.append(page.date)
 
     def batch(self) -> pa.RecordBatch:
         offsets, values = pa.py_buffer(np.array(self.ends, np.int64)), pa.py_buffer(self.payloads)
         payloads = pa.Array.from_buffers(pa.large_binary(), len(self.charsets), [None, offsets, values])
-        columns = [payloads, pa.array(self.charsets, pa.string()), pa.array(self.urls, pa.string())]
+        columns = [
+            payloads,
+            pa.array(self.charsets, pa.string()),
+            pa.array(self.urls, pa.string()),
+            pa.array(self.dates, pa.timestamp("ms")),
+        ]
         return pa.RecordBatch.from_arrays(columns, schema=PAGES)
 
 

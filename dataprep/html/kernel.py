@@ -48,12 +48,19 @@ class Extracted:
 
 
 def extract(
-    pages: Utf8, urls: pa.Array, repeated: Repeated, profile: int, markdown: bool, most_bytes: int, most_tags: int
+    pages: Utf8,
+    urls: pa.Array,
+    latest: Longs,
+    repeated: Repeated,
+    profile: int,
+    markdown: bool,
+    most_bytes: int,
+    most_tags: int,
 ) -> Extracted:
     """The text of each page, and what it says about itself; it was at the URL in ``urls`` (empty if not known).
 
-    ``repeated`` is what the sites repeat; ``profile`` is one of `rules` or AUTO; pages with more bytes or tags than the
-    most are passed over.
+    ``latest`` is the last day it can have been published on (see `fields.latest_days`), ``repeated`` what the sites
+    repeat; ``profile`` is one of `rules` or AUTO; pages with more bytes or tags than the most are passed over.
     """
     count = pages.documents
     tags = tags_of(pages.values, pages.offsets)
@@ -69,7 +76,7 @@ def extract(
     while True:
         page, at, needed = _pages(
             pages.values, pages.offsets, chosen, page, at, dom, tables(), phrase_table(), THRESHOLDS, sums, profile,
-            markdown, addresses.values, addresses.offsets, words(), found, repeated.hashes,
+            markdown, addresses.values, addresses.offsets, latest, words(), found, repeated.hashes,
             repeated.starts, repeated.ends, LIMITS, measures, out, offsets,
         )  # fmt: skip
         if page == count:
@@ -93,6 +100,7 @@ def _pages(
     markdown: bool,
     urls: Bytes,
     url_offsets: Longs,
+    latest: Longs,
     words: Words,
     found: Found,
     repeated: Hashes,
@@ -109,7 +117,7 @@ def _pages(
         if chosen[page]:
             b = values[offsets[page] : offsets[page + 1]]
             scan(b, dom, tables)
-            metadata(b, dom, urls[url_offsets[page] : url_offsets[page + 1]], words, found, page)
+            metadata(b, dom, urls[url_offsets[page] : url_offsets[page + 1]], latest[page], words, found, page)
             _measure(dom, measures, page)
             if first[page] < last[page]:
                 hash_blocks(b, dom)

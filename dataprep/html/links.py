@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from dataprep.compiled import njit
 from dataprep.html.dom.attributes import is_space, next_attribute
 from dataprep.html.dom.entities import refer
-from dataprep.html.dom.records import NODES, Dom, Records, count_tags, room_for
+from dataprep.html.dom.records import NODES, Dom, Records, room_for, tags_of
 from dataprep.html.dom.scan import Tables, scan, tables
 from dataprep.html.dom.tags import TAG
 from dataprep.html.metadata.claims import ELEMENT, SPARE, hash_of, integers, text_of, word_at, word_table
@@ -87,16 +87,8 @@ def _column(values: Bytes, ends: Longs) -> pa.Array:
 
 def find_links(pages: Utf8) -> Links:
     attributes, words = _tables()
-    dom = room_for(_most_tags(pages.values, pages.offsets))
+    dom = room_for(int(tags_of(pages.values, pages.offsets).max(initial=0)))
     return Links(*_find_links(pages.values, pages.offsets, dom, tables(), attributes, words))
-
-
-@njit(nogil=True, cache=True)
-def _most_tags(values: Bytes, offsets: Longs) -> int:
-    most = 0
-    for page in range(len(offsets) - 1):
-        most = max(most, count_tags(values[offsets[page] : offsets[page + 1]]))
-    return most
 
 
 @njit(nogil=True, cache=True)

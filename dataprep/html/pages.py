@@ -17,9 +17,9 @@ import pyarrow.compute as pc
 
 from dataprep.child.parent import borrowed
 from dataprep.document import PAGE_SIGNALS
-from dataprep.html.decode.charset import decode
 from dataprep.html.decode.charset_batch import decode_pages
 from dataprep.html.kernel import extract
+from dataprep.html.metadata.fields import latest_days
 from dataprep.html.others.sandbox import Extracted, Failed, Sandbox
 from dataprep.html.selection.rules import PROFILES
 from dataprep.html.selection.select import AUTO
@@ -27,7 +27,6 @@ from dataprep.html.settings import ExtractSettings
 from dataprep.html.sites.memory import Repeated, SiteMemory
 from dataprep.html.sites.repeats import NONE, hash_urls
 from dataprep.html.sites.samples import Samples, sample
-from dataprep.sources.items import valid_text
 from dataprep.text.normal import composed
 from dataprep.text.utf8 import Hashes, Utf8, text_column
 
@@ -36,6 +35,7 @@ PAGES = pa.schema(
         pa.field("payload", pa.large_binary(), nullable=False),
         pa.field("charset", pa.string()),  # what the transport declared
         pa.field("url", pa.string()),
+        pa.field("date", pa.timestamp("ms")),  # when it was fetched
     ]
 )
 EXTRACTED_PAGES = pa.schema(
@@ -75,6 +75,11 @@ def sample_pages(pages: pa.RecordBatch, settings: ExtractSettings, samples: Samp
     samples.add(sample(text, hosts[wanted], keys[wanted], settings.page_tags))
 
 
+def repeated_on(pages: pa.RecordBatch, memory: SiteMemory | None) -> Repeated:
+    """What the hosts of ``PAGES`` repeat, as far as it is remembered."""
+    return memory.of(_hashes(pages)[0]) if memory else Repeated.nothing(pages.num_rows)
+
+
 def _hashes(pages: pa.RecordBatch) -> tuple[Hashes, Hashes]:
     urls = Utf8.of(pages.column("url").fill_null(""))
     return hash_urls(urls.values, urls.offsets)
@@ -82,12 +87,13 @@ def _hashes(pages: pa.RecordBatch) -> tuple[Hashes, Hashes]:
 
 def in_process(pages: pa.RecordBatch, settings: ExtractSettings, memory: SiteMemory | None = None) -> pa.RecordBatch:
     """By our own engine."""
-    repeated = memory.of(_hashes(pages)[0]) if memory else Repeated.nothing(pages.num_rows)
+    repeated = repeated_on(pages, memory)
     decoded = decode_pages(pages.column("payload"), pages.column("charset"), html=True)
     profile = PROFILES.index(settings.profile) if settings.profile in PROFILES else AUTO
     most_bytes, most_tags = settings.page_bytes, settings.page_tags
     urls = pc.fill_null(pages.column("url"), "")
-    found = extract(decoded.text, urls, repeated, profile, settings.format == "markdown", most_bytes, most_tags)
+    latest, markdown = latest_days(pages.column("date")), settings.format == "markdown"
+    found = extract(decoded.text, urls, latest, repeated, profile, markdown, most_bytes, most_tags)
     measures, text = found.measures, composed(found.text)
     done = measures["profile"] >= 0
     sizes = np.diff(decoded.text.offsets)
@@ -139,18 +145,15 @@ def in_child(pages: pa.RecordBatch, settings: ExtractSettings) -> pa.RecordBatch
 
 def plain_pages(pages: pa.RecordBatch) -> pa.RecordBatch:
     """``PAGES`` of plain text, decoded, to ``EXTRACTED_PAGES``."""
-    payloads = payload_views(pages.column("payload"))
-    decoded = [
-        decode(bytes(payload), charset, html=False)
-        for payload, charset in zip(payloads, pages.column("charset").to_pylist(), strict=True)
-    ]
+    decoded = decode_pages(pages.column("payload"), pages.column("charset"), html=False)
+    text = text_column(decoded.text.values, decoded.text.offsets, pa.large_string())
     columns = {
-        "text": [valid_text(page.text) for page in decoded],
-        "charset": [page.charset for page in decoded],
-        "charset_from": [page.how for page in decoded],
-        "charset_replaced": [page.replaced for page in decoded],
+        "text": pc.replace_substring(text, "\0", ""),
+        "charset": decoded.charset,
+        "charset_from": decoded.charset_from,
+        "charset_replaced": decoded.charset_replaced,
     }
-    return page_batch(len(decoded), columns)
+    return page_batch(pages.num_rows, columns)
 
 
 def page_batch(rows: int, columns: Mapping[str, object]) -> pa.RecordBatch:
@@ -181,5 +184,5 @@ ENGINES: dict[str, Engine] = {"corpusmill": in_process, "resiliparse": in_child,
 def compile_kernels() -> None:
     """Have our engine compiled, on disk for later processes: one or two minutes if it has not been yet."""
     page = b"<html><title>A page</title><p>One sentence is enough to have everything compiled, or so one hopes."
-    pages = pa.RecordBatch.from_pylist([{"payload": page, "charset": None, "url": "http://localhost/"}], schema=PAGES)
+    pages = pa.RecordBatch.from_pylist([{"payload": page, "url": "http://localhost/"}], schema=PAGES)
     extract_pages(pages, ExtractSettings())

@@ -35,5 +35,5 @@ class ExtractSettings(Settings):
     def _ours(cls, site_memory: bool, info: ValidationInfo) -> bool:
         engine = info.data.get("engine")
         if site_memory and engine in ("resiliparse", "trafilatura"):
-            raise ValueError(f"true, but {engine} cannot leave out blocks; allowed: false, or engine corpusmill")
+            raise ValueError(f"{engine} cannot leave out blocks; allowed: false, or engine corpusmill")
         return site_memory

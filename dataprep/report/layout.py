@@ -20,6 +20,7 @@ STAGES = ("crawl", "documents", "clean", "unique", "passages", "tokenizer", "sha
 OPTIONAL = ("crawl", "passages")  # a recipe may do without
 DOCUMENT_STAGES = ("documents", "clean", "unique", "passages")  # those that leave documents as Parquet
 MANIFEST = "_stage.json"
+SITES = "sites"  # in that of documents: what each host repeats (`sites.memory`)
 FOLDERS = {"kept": "kept", "removed": "removed", "quarantined": "quarantine"}
 KINDS = tuple(FOLDERS)
 ID_BYTES = 16

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from dataprep import storage
+from dataprep.html.sites.memory import SiteMemory
 from dataprep.parts import Quarantined
 from dataprep.report.inspect import Document, any_of, find
-from dataprep.report.layout import KINDS, MANIFEST
-from dataprep.report.story import WHOLE, with_id, with_locator, with_url
+from dataprep.report.layout import KINDS, MANIFEST, SITES, stages
+from dataprep.report.story import WHOLE, locator_like, with_id, with_locator, with_url
 from dataprep.sources.items import Page, Removed
 from dataprep.sources.listing import InputFile, list_inputs
 from dataprep.sources.reading import read_pieces
@@ -37,7 +38,9 @@ def find_page(out: str, wanted: str) -> Found:
     if not ids and wanted and not wanted.lower().strip("0123456789abcdef"):
         ids = with_id(out, wanted, (STAGE,))
     if not ids:
-        raise ValueError(f"--page {wanted}: no document in {out} has this URL, locator or id")
+        like = locator_like(out, wanted, STAGE)
+        hint = f"; a locator here is {like}" if like else ""
+        raise ValueError(f"--page {wanted}: no document in {out} has this URL, locator or id{hint}")
     for kind in KINDS:
         for one in find(out, STAGE, kind, any_of([bytes.fromhex(ids[0])]), limit=1, characters=WHOLE):
             return Found(one, tuple(ids))
@@ -46,13 +49,19 @@ def find_page(out: str, wanted: str) -> Found:
 
 def extract_settings(out: str) -> dict[str, Any]:
     """How the run extracted. Raises ``ValueError`` before it has finished that."""
-    settings: dict[str, Any] = _settings(out)["extract"]
+    settings: dict[str, Any] = _manifest(out)["settings"]["extract"]
     return settings
+
+
+def site_memory(out: str) -> SiteMemory | None:
+    """What the run learned of its sites; None if it looked at none."""
+    partitions = _manifest(out)["extra"].get("sites", {}).get("partitions")
+    return SiteMemory(storage.join(out, STAGE, SITES), partitions) if partitions else None
 
 
 def read_page(out: str, one: Document) -> Page:
     """The page that the document was made from. Raises ``ValueError`` when it was none, or is not there any more."""
-    sources = {name: FilesSettings.model_validate(files) for name, files in _settings(out)["sources"]}
+    sources = {name: FilesSettings.model_validate(files) for name, files in _manifest(out)["settings"]["sources"]}
     settings = sources[one.source]
     file, place = _file(out, one, settings)
     if file.format not in (*ARCHIVES, "text"):
@@ -73,12 +82,13 @@ def read_page(out: str, one: Document) -> Page:
     return item
 
 
-def _settings(out: str) -> dict[str, Any]:
+def _manifest(out: str) -> dict[str, Any]:
+    stages(out)
     path = storage.join(out, STAGE, MANIFEST)
     if not storage.exists(path):
         raise ValueError(f"{out}: the {STAGE} stage of this run is not finished")
-    settings: dict[str, Any] = storage.read_json(path)["settings"]
-    return settings
+    manifest: dict[str, Any] = storage.read_json(path)
+    return manifest
 
 
 def _place(locator: str) -> str:

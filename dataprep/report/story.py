@@ -5,6 +5,7 @@ Decisions:
   or a slash more or less at its end.
 """
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -107,6 +108,19 @@ def with_locator(out: str, locator: str, among: Sequence[str] = DOCUMENT_STAGES)
     for rows in _rows(out, among):
         found.update(key.hex() for key in _keys(rows, pc.equal(rows["locator"], locator).to_numpy()))
     return sorted(found)
+
+
+def locator_like(out: str, wanted: str, stage: str) -> str | None:
+    """A locator of the stage's documents: one whose last part is that of ``wanted``, or else the first."""
+    last = wanted.rstrip("/").rpartition("/")[2]
+    first = None
+    for rows in _rows(out, (stage,)):
+        locators = rows["locator"].combine_chunks()
+        alike = pc.index(pc.match_substring_regex(locators, f"(^|/){re.escape(last)}(#|$)"), True).as_py()
+        if last and alike >= 0:
+            return str(locators[alike])
+        first = first or (str(locators[0]) if len(locators) else None)
+    return first
 
 
 def fates(out: str, ids: list[str]) -> list[Document]:

@@ -28,6 +28,9 @@ def read_text(piece: Piece, source: str, settings: FilesSettings) -> Iterator[It
         message = f"the file has {max(piece.size, limit + 1)} bytes or more, the limit is {limit}"
         yield Quarantined(source, piece.name, "read", "too_large", message)
     else:
-        base = piece.name.lower().removesuffix(".gz").removesuffix(".zst")
-        html = base.endswith((".html", ".htm", ".xhtml"))
-        yield Page(piece.name, data, "html" if html else "text")
+        yield Page(piece.name, data, "html" if is_html(piece.name) else "text")
+
+
+def is_html(name: str) -> bool:
+    """Whether the file's name says so."""
+    return name.lower().removesuffix(".gz").removesuffix(".zst").endswith((".html", ".htm", ".xhtml"))

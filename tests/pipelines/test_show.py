@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from dataprep import storage
 from pipelines import show
 from tests.dataprep.report.conftest import MadeRun, make_run
 
@@ -82,6 +83,12 @@ def test_what_is_not_there_is_said_in_one_line(run: MadeRun, tmp_path: Path) -> 
     for command in (show.summary, show.statistics, show.verify, show.inspect):
         with pytest.raises(ValueError, match="not a run directory"):
             command(console, str(tmp_path))
+
+
+def test_a_stage_that_has_not_run_is_said_with_one_that_has(tmp_path: Path) -> None:
+    storage.write_bytes(f"{tmp_path}/documents/kept/part-00000.parquet", b"")
+    with pytest.raises(ValueError, match=r": the clean stage of this run has not run; --stage documents shows what"):
+        show.inspect(screen(), str(tmp_path))
 
 
 def test_shards_that_are_not_finished_are_neither_counted_nor_called_damaged(tmp_path: Path) -> None:

@@ -124,9 +124,13 @@ def test_what_has_no_blocks_is_said(made):
         with pytest.raises(ValueError, match=f"^{locators[wanted].replace('+', '[+]')}: {words}$"):
             told(made / "out", wanted)
     for wanted in ("http://nowhere.example/", "nowhere.html", "abc123", ""):
-        with pytest.raises(ValueError, match=f"^--page {wanted}: no document in .* has this URL, locator or id$"):
+        with pytest.raises(ValueError, match=f"^--page {wanted}: no document in .* has this URL, locator or id; a loc"):
             told(made / "out", wanted)
-    with pytest.raises(ValueError, match="resiliparse does not say"):
+    with pytest.raises(ValueError, match=r"^--page in/page\.html: no document .*; a locator here is page\.html$"):
+        told(made / "out", "in/page.html")
+    with pytest.raises(ValueError, match=r"/nowhere: not a run directory; none of crawl, documents, "):
+        told(made / "nowhere", "page.html")
+    with pytest.raises(ValueError, match=r"resiliparse does not say .*; --set extract\.engine=corpusmill shows"):
         told(made / "out", "http://a.example/", "extract.engine=resiliparse")
     with pytest.raises(ValueError, match=r"--set clean.rules=\[\]: must be a field of extract, as in"):
         told(made / "out", "http://a.example/", "clean.rules=[]")
@@ -136,6 +140,36 @@ def test_what_has_no_blocks_is_said(made):
         told(None, made / "b.warc")
     with pytest.raises(ValueError, match=r"--page http://x: is no file; the page of a run needs the run's directory"):
         told(None, "http://x")
+
+
+def test_what_is_no_page_is_refused_in_a_line(tmp_path):
+    for name, data, words in (
+        ("a.png", b"\x89PNG\r\n\x1a\n" + b"\0" * 99, "is neither HTML nor plain text"),
+        ("notes.md", b"# Notes", "is plain text, of which all is kept; only HTML pages have blocks"),
+        ("empty.html", b"", "is empty"),
+    ):
+        (tmp_path / name).write_bytes(data)
+        with pytest.raises(ValueError, match=f"^--page .*{name}: {words}$"):
+            told(None, tmp_path / name)
+
+
+def test_the_text_alone_is_the_text_that_a_run_keeps(made):
+    (row,) = (one for one in documents(made / "out") if one["url"] == "http://a.example/")
+    console = screen(40)
+    assert page(console, str(made / "out"), row["url"], (), only_text=True)
+    assert console.file.getvalue() == row["text"] + "\n"
+    console = screen(40)
+    assert page(console, None, str(made / "page.html"), ("extract.profile=page",), True)
+    assert "\n\n[red]no markup[/red] \u202e and" in console.file.getvalue()
+
+
+def test_a_page_that_failed_is_told_and_the_command_fails(made, monkeypatch, capsys):
+    where = str(made / "page.html")
+    monkeypatch.setattr(sys, "argv", ["dataprep", "inspect", "--page", where, "--set", "extract.page_bytes=9"])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert ended.value.code == 1
+    assert "too_large: the page has" in capsys.readouterr().out
 
 
 def test_a_source_that_is_gone_or_has_changed_is_said(made, tmp_path):
@@ -194,6 +228,7 @@ def test_the_command_reads_standard_input():
         (["--page", "-", "--limit", "5"], "--limit: is not for --page, which shows one page"),
         ([], "inspect needs the directory of a run, or --page FILE"),
         (["out", "--set", "extract.profile=page"], "--set extract.profile=page: is for --page"),
+        (["out", "--text"], "--text: is for --page"),
     ],
 )
 def test_a_mistake_on_the_command_line_is_one_line(monkeypatch, capsys, arguments, message):

@@ -15,6 +15,9 @@ from pipelines.documents import DocumentsStage
 from pipelines.local import in_process_runner, worker_runner
 from tests.dataprep.sources.warcs import member, record
 from tests.pipelines.chain import assert_same, data
+from tests.pipelines.test_documents import files
+from tests.pipelines.test_documents import run as finished
+from tests.pipelines.test_show_page import told
 
 HOSTS = 5
 PAGES = 12  # of each
@@ -101,6 +104,27 @@ def test_notices_go_and_everything_else_stays(tmp_path, expected):
         assert text == ELSEWHERE or text.startswith("Description")
 
 
+def test_a_page_of_the_run_is_told_with_what_its_site_repeats(tmp_path, monkeypatch):
+    monkeypatch.setattr(DocumentsStage, "partition_bytes", ManyPartitions.partition_bytes)
+    write(tmp_path, crawled())
+    out = tmp_path / "out"
+    manifest = finished(out, files("web", tmp_path / "in"), extract={"site_memory": True})
+    assert manifest["extra"]["sites"]["partitions"] > 1
+    for host in range(HOSTS):
+        shown = told(out, url(host, 3))
+        assert sum(line.split()[1:2] == ["repeated_on_site"] for line in shown.splitlines()) == 1
+        assert "note:" not in shown
+    assert "repeated_on_site" not in told(out, url(0, 3), "extract.site_memory=false")
+
+
+def test_where_nothing_was_learned_site_memory_is_said_to_have_no_effect(tmp_path):
+    page, setting = tmp_path / "in" / "page.html", "extract.site_memory=true"
+    storage.write_bytes(str(page), html(0, 0))
+    finished(tmp_path / "out", files("web", page))
+    assert "note: extract.site_memory has no effect: this run" in told(tmp_path / "out", "page.html", setting)
+    assert "note: extract.site_memory has no effect on a single file" in told(None, page, setting)
+
+
 def test_the_manifest_says_what_was_learned(tmp_path):
     write(tmp_path, crawled())
     _, extra, phases = run(tmp_path, site_memory=True)
@@ -165,7 +189,7 @@ def test_a_corpus_without_pages_passes_through(tmp_path):
     storage.write_bytes(f"{tmp_path}/in/notes.txt", b"Only a note.")
     tally, extra, _ = run(tmp_path, site_memory=True)
     assert tally.kept == 1
-    assert extra["sites"] == {}
+    assert extra["sites"] == {"partitions": 1}
 
 
 def test_an_engine_that_cannot_leave_out_blocks_is_refused_by_name():

@@ -38,16 +38,17 @@ from dataprep.html.metadata.collect import (
     TITLE_ELEMENT,
     Words,
 )  # fmt: skip
-from dataprep.html.metadata.dates import find_date, find_path_date
-from dataprep.html.metadata.names import begins_words, clean_name, same, without_site
+from dataprep.html.metadata.dates import FIRST_DAY, FIRST_WEB_DAY, find_date, find_path_date
+from dataprep.html.metadata.names import begins_title, clean_name, first_name, same, without_site
 from dataprep.text.utf8 import Bytes, Longs
 
 # bytes of the fields TITLE to BASE
-LIMITS = np.array([500, 200, 25, 35, 2048, 64, 64, 2048])
+LIMITS = np.array([500, 200, 25, 35, 2048, 64, 2048])
 LINE = 512
 AFTER, BEFORE = 8, 4  # blocks around a heading in which a date is looked for
 SHORT = 100  # a longer block must begin with its date
 BEGINNING = 20
+SENTENCE_BLANKS = 3  # before the date in a line that ends like a sentence
 LINKED_DATE = 30  # characters of a block that may be all link
 
 
@@ -112,7 +113,7 @@ def choose_title(b: Bytes, dom: Dom, words: Words, found: Found, page: int) -> N
         if counts[TITLE, rank]:
             size = _read(b, dom, words, found, TITLE, rank, FIRST, line)
             for k in range(counts[TITLE, HEADING]):
-                if begins_words(line, size, headings[k], lengths[k]) and not same(
+                if begins_title(line, size, headings[k], lengths[k]) and not same(
                     headings[k], FIRST, lengths[k], site, site_size
                 ):
                     _keep(found, TITLE, page, headings[k], lengths[k])
@@ -154,9 +155,13 @@ def choose_author(b: Bytes, dom: Dom, words: Words, found: Found, page: int) -> 
                 length = _read(b, dom, words, found, AUTHOR, rank, k, line[: LIMITS[AUTHOR] + SPARE])
                 start, end = clean_name(line, length, words.phrases, byline)
                 if end > start and same(line, start, end, site, site_size) == as_site:
-                    size = _add_name(out, size, line, start, end)
+                    while byline and start < end:
+                        stop, following = first_name(line, start, end, words.phrases)
+                        size = _add_name(out, size, line, start, stop)
+                        start = following
                     if byline:
                         break
+                    size = _add_name(out, size, line, start, end)
             if size:
                 break
         if size:
@@ -228,59 +233,88 @@ def language_tag(line: Bytes, size: int, out: Bytes) -> int:
 
 
 @njit(nogil=True, cache=True)
-def choose_published(b: Bytes, dom: Dom, url: Bytes, words: Words, found: Found, page: int) -> None:
-    """The language must be chosen before: it says how 8/2/2019 is read."""
+def choose_published(b: Bytes, dom: Dom, url: Bytes, latest: int, words: Words, found: Found, page: int) -> None:
+    """A day up to ``latest``. The language must be chosen before: it says how 8/2/2019 is read."""
     counts = found.counts
     line, out = found.lines[0], found.lines[1]
     language = found.text[found.ends[LANGUAGE, page] : found.ends[LANGUAGE, page + 1]]
     american = len(language) >= 2 and language[0] == 101 and language[1] == 110
     american &= len(language) < 5 or (language[3] == 85 and language[4] == 83)
-    size = find_path_date(url, len(url), out)
-    for rank in range(2):
-        if size == 0 and counts[CANONICAL, rank]:
-            length = _read(b, dom, words, found, CANONICAL, rank, FIRST, line)
-            size = find_path_date(line, length, out)
+    size = _date_of_address(b, dom, url, words, found, True, latest, line, out)
     for rank in (META, JSON_PAGE, JSON_ARTICLE, ITEM, TIME, SHOWN, META + 1):
+        if size == 0 and rank == TIME:
+            size = _date_of_address(b, dom, url, words, found, False, latest, line, out)
+        earliest = FIRST_WEB_DAY if rank == SHOWN else FIRST_DAY
         for k in range(counts[PUBLISHED, rank]):
             if size == 0:
                 length = _read(b, dom, words, found, PUBLISHED, rank, k, line[: SHORT + SPARE])
-                size = find_date(line, length, words.months, american, out)
+                size, _ = find_date(line, length, words.months, american, earliest, latest, out)
     if size == 0:
-        size = _date_near_heading(b, dom, words, found, american, line, out)
+        size = _date_near_heading(b, dom, words, found, american, latest, line, out)
     _keep(found, PUBLISHED, page, out, size)
 
 
 @njit(nogil=True, cache=True)
-def _date_near_heading(b: Bytes, dom: Dom, words: Words, found: Found, american: bool, line: Bytes, out: Bytes) -> int:
+def _date_of_address(
+    b: Bytes, dom: Dom, url: Bytes, words: Words, found: Found, divided: bool, latest: int, line: Bytes, out: Bytes
+) -> int:
+    """The date in the path of the page's URL, or else of an address that it says it has."""
+    size = find_path_date(url, len(url), divided, latest, out)
+    for rank in range(2):
+        if size == 0 and found.counts[CANONICAL, rank]:
+            length = _read(b, dom, words, found, CANONICAL, rank, FIRST, line)
+            size = find_path_date(line, length, divided, latest, out)
+    return size
+
+
+@njit(nogil=True, cache=True)
+def _date_near_heading(
+    b: Bytes, dom: Dom, words: Words, found: Found, american: bool, latest: int, line: Bytes, out: Bytes
+) -> int:
     """The first date in a short block after or else before a heading; without heading, in any short block."""
     total = dom.counts[BLOCKS]
     for k in range(found.counts[TITLE, HEADING]):
         heading = dom.nodes[found.claims[TITLE, HEADING, k]["start"]]
         last, first = wide(heading["last"]), wide(heading["first"])
         for block in range(last, min(last + AFTER, total)):
-            size = _date_of_block(b, dom, words, block, american, line, out)
+            size = _date_of_block(b, dom, words, block, american, latest, line, out)
             if size:
                 return size
         for block in range(first - 1, max(first - 1 - BEFORE, -1), -1):
-            size = _date_of_block(b, dom, words, block, american, line, out)
+            size = _date_of_block(b, dom, words, block, american, latest, line, out)
             if size:
                 return size
     if found.counts[TITLE, HEADING] == 0:
         for block in range(total):
             if dom.blocks[block]["chars"] <= SHORT and dom.blocks[block]["links"] == 0:
-                size = _date_of_block(b, dom, words, block, american, line, out)
+                size = _date_of_block(b, dom, words, block, american, latest, line, out)
                 if size:
                     return size
     return 0
 
 
 @njit(nogil=True, cache=True)
-def _date_of_block(b: Bytes, dom: Dom, words: Words, block: int, american: bool, line: Bytes, out: Bytes) -> int:
+def _date_of_block(
+    b: Bytes, dom: Dom, words: Words, block: int, american: bool, latest: int, line: Bytes, out: Bytes
+) -> int:
     chars, links = dom.blocks[block]["chars"], dom.blocks[block]["links"]
     if chars == links and chars > LINKED_DATE:
         return 0
     length = text_of_blocks(b, dom, block, block + 1, FIRST, len(b), line[: SHORT + SPARE])
-    return find_date(line, length if chars <= SHORT else min(length, BEGINNING), words.months, american, out)
+    read = length if chars <= SHORT else min(length, BEGINNING)
+    size, start = find_date(line, read, words.months, american, FIRST_WEB_DAY, latest, out)
+    return size if size and _is_byline(line, start, read) else 0
+
+
+@njit(nogil=True, cache=True)
+def _is_byline(line: Bytes, start: int, size: int) -> bool:
+    """Whether the date at byte ``start`` can be that of a line like "By Ann Lee, 8 Feb 2019": no sentence, no aside."""
+    blanks = open_ = 0
+    for i in range(start):
+        blanks += line[i] == 32
+        open_ += (line[i] == 40) - (line[i] == 41)
+    stopped = line[size - 1] == 33 or line[size - 1] == 46 or line[size - 1] == 63
+    return open_ <= 0 and not (stopped and blanks >= SENTENCE_BLANKS)
 
 
 @njit(nogil=True, cache=True)

@@ -19,8 +19,8 @@ def integers(first: int, last: int) -> list[int]:
     return list(np.arange(first, last))
 
 
-TITLE, AUTHOR, PUBLISHED, LANGUAGE, CANONICAL, OG_TYPE, JSON_TYPE, BASE, SITE = integers(0, 9)
-FIELDS = 9
+TITLE, AUTHOR, PUBLISHED, LANGUAGE, CANONICAL, JSON_TYPE, BASE, SITE = integers(0, 8)
+FIELDS = 8
 RANKS = 7
 KEPT = 8  # candidates of one rank
 SPARE = 8  # bytes a line must have more than the text in it

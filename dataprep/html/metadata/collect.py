@@ -20,7 +20,6 @@ from dataprep.html.metadata.claims import (
     FIELDS,
     FIRST,
     LANGUAGE,
-    OG_TYPE,
     PUBLISHED,
     SECOND,
     SITE,
@@ -36,7 +35,7 @@ from dataprep.html.metadata.claims import (
     word_table,
 )  # fmt: skip
 from dataprep.html.metadata.jsonld import ARTICLE, GROUP, KEYS, PAGE, read_json
-from dataprep.html.metadata.names import AFTER, BY, NOBODY
+from dataprep.html.metadata.names import AFTER, AND, BY, NOBODY
 from dataprep.text.utf8 import Bytes, Longs
 
 # how much a source is believed, by field; what is in the same place in words/metadata.yaml follows META
@@ -45,12 +44,15 @@ ITEM, TIME, SHOWN = integers(4, 7)  # of dates: itemprop; a time element; an ele
 LINKED, BYLINE = integers(5, 7)  # of authors, beside ITEM: rel=author; an element whose class says author
 TITLE_ELEMENT, HEADING = integers(4, 6)  # of titles
 
-_A, _BASE, _H1, _HTML, _LINK, _META, _SCRIPT, _SVG, _TIME, _TITLE = (
-    TAG[name] for name in ["a", "base", "h1", "html", "link", "meta", "script", "svg", "time", "title"]
+LONG = 150  # characters outside links; no byline has more
+
+_A, _BASE, _H1, _HTML, _LINK, _META, _SCRIPT, _SVG, _TD, _TH, _TIME, _TITLE = (
+    TAG[name] for name in ["a", "base", "h1", "html", "link", "meta", "script", "svg", "td", "th", "time", "title"]
 )
 _READ = np.zeros(256, np.bool_)
 _READ[[_BASE, _H1, _HTML, _LINK, _META, _SCRIPT, _SVG, _TIME, _TITLE]] = True
-_DATED, _SIGNED, _COMMENT = CATEGORY["meta"], CATEGORY["author"], CATEGORY["comment"]
+_DATED, _SIGNED = CATEGORY["meta"], CATEGORY["author"]
+_OTHERS = CATEGORY["comment"] | CATEGORY["related"] | CATEGORY["news"]  # what is in these signs and dates only those
 
 _NAME, _ITEMPROP, _HTTP, _CONTENT, _LANG, _XML_LANG, _REL, _HREF, _TYPE, _DATETIME = range(1, 11)
 _ATTRIBUTES = {
@@ -59,7 +61,7 @@ _ATTRIBUTES = {
 }  # fmt: skip
 _LD_JSON, _CANONICAL, _AUTHOR = (np.frombuffer(word, np.uint8) for word in (b"ld+json", b"canonical", b"author"))
 _META_NAMES = {
-    "og:type": (OG_TYPE, 0), "og:url": (CANONICAL, 1), "og:site_name": (SITE, 0), "application-name": (SITE, 1),
+    "og:url": (CANONICAL, 1), "og:site_name": (SITE, 0), "application-name": (SITE, 1),
     "content-language": (LANGUAGE, 2), "og:locale": (LANGUAGE, 4),
 }  # fmt: skip
 
@@ -94,7 +96,7 @@ def words() -> Words:
     }
     phrases = {
         phrase: (kind, 0)
-        for key, kind in (("by", BY), ("after", AFTER), ("nobody", NOBODY))
+        for key, kind in (("by", BY), ("after", AFTER), ("nobody", NOBODY), ("and", AND))
         for listed in lists[key].values()
         for phrase in listed
     }
@@ -114,20 +116,20 @@ def words() -> Words:
 
 @njit(nogil=True, cache=True)
 def collect(b: Bytes, dom: Dom, words: Words, claims: Claims, counts: Counts) -> None:
-    """The claims of a page, in its order. What is inside comments signs and dates only those."""
+    """The claims of a page, in its order. Comments and lists of other pages sign and date only themselves."""
     counts[:] = 0
     nodes = dom.nodes
     total = dom.counts[NODES]
     starts = np.zeros(11, np.int64)
     ends = np.zeros(11, np.int64)
-    signature = comments = picture = 0  # the node after the last of them
+    signature = others = picture = 0  # the node after the last of them
     for node in range(total):
         tag = nodes[node]["tag"]
         categories = nodes[node]["categories"]
-        if categories & _COMMENT and 2 * (nodes[node]["end"] - node) < total:
-            comments = max(comments, nodes[node]["end"])
-        shown = node >= comments
-        signed = shown and categories & _SIGNED != np.uint64(0)
+        if categories & _OTHERS and 2 * (nodes[node]["end"] - node) < total:
+            others = max(others, nodes[node]["end"])
+        shown = node >= others
+        signed = shown and categories & _SIGNED != np.uint64(0) and not _mentions(dom, node)
         dated = shown and categories & _DATED != np.uint64(0)
         if signed:
             signature = max(signature, nodes[node]["end"])
@@ -170,6 +172,16 @@ def collect(b: Bytes, dom: Dom, words: Words, claims: Claims, counts: Counts) ->
             claim(claims, counts, BASE, FIRST, VALUE, starts[_HREF], ends[_HREF])
         elif shown:
             _shown(b, dom, words, claims, counts, node, tag, starts, ends, signed, dated)
+
+
+@njit(nogil=True, cache=True)
+def _mentions(dom: Dom, node: int) -> bool:
+    """Whether the element is a cell of a table, or a word in a paragraph: whoever it names signs something else."""
+    tag, first = dom.nodes[node]["tag"], dom.nodes[node]["first"]
+    if tag in (_TD, _TH):
+        return True
+    inline = first < dom.nodes[node]["last"] and dom.blocks[first]["node"] < node
+    return inline and dom.blocks[first]["chars"] - dom.blocks[first]["links"] > LONG
 
 
 @njit(nogil=True, cache=True)

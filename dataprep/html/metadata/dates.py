@@ -4,6 +4,9 @@ Read are: year, month, day in this order with any one separator (also 2019å¹´2æœ
 the month in letters or as a number; month in letters, day, year. Of two numbers below 13 the first is the day, in pages
 in English the month if slashes divide them, as trafilatura's htmldate reads them (https://github.com/adbar/htmldate);
 British pages say ``en-GB``. A time is kept when it follows, with its zone if there is one.
+
+Numbers inside a longer token (``Linux-6.18.44-fc``, ``v1.2.2019``) are a version or a name, no date. Days are compared
+as numbers: 20190208.
 """
 
 import numpy as np
@@ -17,13 +20,19 @@ from dataprep.text.utf8 import Bytes, Longs
 NOTHING, NUMBER, MONTH = 0, 1, 2
 GAP = 6  # bytes between the parts of a date
 LONGEST = 25  # YYYY-MM-DDTHH:MM:SS+HH:MM
-FIRST_YEAR, LAST_YEAR = 1900, 2099
-FIRST_WEB_YEAR = 1990
+FIRST_DAY = 19000101
+FIRST_WEB_DAY = 19900101
+LAST_DAY = 20380119  # where it is not known when a page was fetched: the last that 32 bits of Unix time can tell
 
 
 @njit(nogil=True, cache=True)
-def find_date(text: Bytes, size: int, months: Records, month_first: bool, out: Bytes) -> int:
-    """Write the first date in ``text[:size]`` to ``out``; its length, 0 if there is none."""
+def find_date(
+    text: Bytes, size: int, months: Records, month_first: bool, earliest: int, latest: int, out: Bytes
+) -> tuple[int, int]:
+    """Write the first date in ``text[:size]`` to ``out``; its length, 0 if there is none, and where it begins.
+
+    Only days from ``earliest`` to ``latest`` are dates.
+    """
     kinds = np.zeros(3, np.int64)  # of the last three parts
     values = np.zeros(3, np.int64)
     digits = np.zeros(3, np.int64)
@@ -52,8 +61,8 @@ def find_date(text: Bytes, size: int, months: Records, month_first: bool, out: B
             continue
         if kind == NUMBER and i - start == 8:
             year, month, day = value // 10000, value // 100 % 100, value % 100
-            if _is_date(year, month, day):
-                return _write(text, i, size, year, month, day, out)
+            if _is_date(year, month, day, earliest, latest) and not _in_token(text, start, i, size):
+                return _write(text, i, size, year, month, day, out), start
         for k in range(2):
             kinds[k], values[k], digits[k] = kinds[k + 1], values[k + 1], digits[k + 1]
             starts[k], ends[k] = starts[k + 1], ends[k + 1]
@@ -69,14 +78,39 @@ def find_date(text: Bytes, size: int, months: Records, month_first: bool, out: B
         ):
             continue
         year, month, day = _meaning(kinds, values, digits, month_first and first == 47)
-        if year and _is_date(year, month, day):
-            return _write(text, i, size, year, month, day, out)
-    return 0
+        if year and _is_date(year, month, day, earliest, latest):
+            named = kinds[0] == MONTH or kinds[1] == MONTH
+            if named or not _in_token(text, starts[0], i, size):
+                return _write(text, i, size, year, month, day, out), starts[0]
+    return 0, 0
+
+
+@njit(nogil=True, cache=True)
+def _in_token(text: Bytes, start: int, end: int, size: int) -> bool:
+    """Whether letters or numbers are joined to the numbers from ``start`` to ``end`` by a hyphen, stop or low line.
+
+    In front a letter alone counts, too; a word is one whose blank got lost. Behind, a hyphen and a number are a zone:
+    2019-02-08-05:00.
+    """
+    if start and text[start - 1] == 95:
+        return True
+    if start and _is_ascii_letter(text[start - 1]) and (start == 1 or not _is_letter(text[start - 2])):
+        return True
+    if start > 1 and 45 <= text[start - 1] <= 46 and (text[start - 2] >= 48 and text[start - 2] != 58):
+        return True
+    if end + 1 >= size or not (45 <= text[end] <= 46 or text[end] == 95):
+        return False
+    return _is_ascii_letter(text[end + 1]) or (text[end] != 45 and 48 <= text[end + 1] <= 57)
+
+
+@njit(nogil=True, cache=True)
+def _is_ascii_letter(byte: np.uint8) -> bool:
+    return bool(np.uint8(97) <= byte | np.uint8(32) <= np.uint8(122))
 
 
 @njit(nogil=True, cache=True)
 def _is_letter(byte: np.uint8) -> bool:
-    return bool(byte >= 128 or np.uint8(97) <= byte | np.uint8(32) <= np.uint8(122))
+    return bool(byte >= 128 or _is_ascii_letter(byte))
 
 
 @njit(nogil=True, cache=True)
@@ -104,8 +138,8 @@ def _meaning(kinds: Longs, values: Longs, digits: Longs, month_first: bool) -> t
 
 
 @njit(nogil=True, cache=True)
-def _is_date(year: int, month: int, day: int) -> bool:
-    if not (FIRST_YEAR <= year <= LAST_YEAR and 1 <= month <= 12 and 1 <= day <= 31):
+def _is_date(year: int, month: int, day: int, earliest: int, latest: int) -> bool:
+    if not (earliest <= year * 10000 + month * 100 + day <= latest and 1 <= month <= 12 and 1 <= day <= 31):
         return False
     if month == 2:
         return day <= 28 or (day == 29 and year % 4 == 0 and (year % 100 != 0 or year % 400 == 0))
@@ -202,9 +236,17 @@ def _pair(text: Bytes, i: int, size: int) -> tuple[int, int]:
 
 
 @njit(nogil=True, cache=True)
-def find_path_date(url: Bytes, size: int, out: Bytes) -> int:
-    """Write the date in the path of a URL (/2019/02/08/, 2019-02-08, 20190208) to ``out``; its length, 0 if none."""
-    for i in range(8, size - 7):
+def find_path_date(url: Bytes, size: int, divided: bool, latest: int, out: Bytes) -> int:
+    """Write the date in the path of a URL to ``out``; its length, 0 if there is none.
+
+    ``divided``: only one like /2019/02/08/ or 2019-02-08; else only 20190208, which may as well be a number.
+    """
+    start = 8
+    while start < size and url[start] != 47:
+        start += 1
+    for i in range(start, size - 7):
+        if url[i] == 63 or url[i] == 35:  # a query, a fragment
+            return 0
         if 48 <= url[i - 1] <= 57 or not 49 <= url[i] <= 50:
             continue
         value = 0
@@ -220,9 +262,9 @@ def find_path_date(url: Bytes, size: int, out: Bytes) -> int:
             else:
                 break
             k += 1
-        if digits < 8 or separators == 1 or (k < size and 48 <= url[k] <= 57):
+        if digits < 8 or separators != (2 if divided else 0) or (k < size and 48 <= url[k] <= 57):
             continue
         year, month, day = value // 10000, value // 100 % 100, value % 100
-        if year >= FIRST_WEB_YEAR and _is_date(year, month, day):
+        if _is_date(year, month, day, FIRST_WEB_DAY, latest):
             return _write(url, size, size, year, month, day, out)
     return 0

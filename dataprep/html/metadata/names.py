@@ -11,7 +11,7 @@ from dataprep.html.dom.tags import add_to_hash, start_hash
 from dataprep.html.metadata.claims import word_at
 from dataprep.text.utf8 import Bytes
 
-BY, AFTER, NOBODY = 1, 2, 3  # kinds of words around a name
+BY, AFTER, NOBODY, AND = 1, 2, 3, 4  # kinds of words around and between names
 LONGEST_PHRASE = 48
 LONGEST_BYLINE = 60
 MOST_WORDS = 6
@@ -57,10 +57,51 @@ def same(a: Bytes, start: int, size: int, other: Bytes, other_size: int) -> bool
 
 
 @njit(nogil=True, cache=True)
-def begins_words(a: Bytes, size: int, other: Bytes, other_size: int) -> bool:
-    """Whether ``a`` begins with the whole words of ``other``."""
+def begins_title(a: Bytes, size: int, other: Bytes, other_size: int) -> bool:
+    """Whether ``a`` is ``other`` or goes on behind its whole words: with punctuation, or with less than there was."""
     end = begins(a, 0, size, other, other_size)
-    return end >= 0 and (end >= size or not (48 <= a[end] <= 57 or 97 <= a[end] | np.uint8(32) <= 122))
+    if end < 0:
+        return False
+    most = 2 * end >= size
+    spaced = False
+    while end < size and (a[end] == 32 or a[end] == 34 or a[end] == 33 or a[end] == 46 or a[end] == 63):
+        spaced |= a[end] == 32
+        end += 1
+    if end >= size:
+        return True
+    byte = a[end]
+    if byte == 39 or byte == 45 or (byte == 0xE2 and end + 2 < size and a[end + 1] == 0x80 and a[end + 2] == 0x99):
+        return spaced  # else a word goes on
+    if byte in (0xC2, 0xE2) or (byte < 128 and not (48 <= byte <= 57 or 97 <= byte | np.uint8(32) <= 122)):
+        return True
+    return most and spaced
+
+
+@njit(nogil=True, cache=True)
+def first_name(text: Bytes, start: int, size: int, words: Records) -> tuple[int, int]:
+    """Where the first of several names ends, and the next begins: at a word like "and" between two of two words each.
+
+    With one name, both are its end.
+    """
+    blanks = 0
+    i = start
+    while i < size:
+        if text[i] != 32:
+            i += 1
+            continue
+        end = i + 1
+        hashed = start_hash()
+        while end < size and text[end] != 32:
+            hashed = add_to_hash(hashed, text[end])
+            end += 1
+        kind, _ = word_at(words, hashed)
+        if kind == AND and blanks:
+            for k in range(end + 1, size):
+                if text[k] == 32:
+                    return i, end + 1
+        blanks += 1
+        i = end
+    return size, size
 
 
 @njit(nogil=True, cache=True)

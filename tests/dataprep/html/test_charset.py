@@ -140,3 +140,29 @@ def test_files_of_known_encoding_are_decoded_as_such(shared_data):
                 same += decode(data, None, html).text == text
     assert total > 300
     assert same == total
+
+
+@pytest.mark.parametrize(
+    ("line", "name"),
+    [
+        ("Price: £20", "cp1252"),
+        ("Preis: 20 €", "cp1252"),
+        ("Größe: 42", "cp1252"),
+        ("© 2019 Example", "cp1252"),
+        ("It’s 5 o’clock", "cp1252"),
+        ("Grüße aus Köln", "cp1252"),
+        ("Tom’s café", "cp1252"),
+        ("5° C", "cp1252"),
+        ("Привет", "cp1251"),
+        ("Цена 5", "cp1251"),
+        ("Новости", "koi8-r"),
+        ("Καλημέρα", "cp1253"),
+        ("日本", "cp932"),
+        ("中文", "gb18030"),
+        ("안녕", "cp949"),
+        ("مرحبا", "cp1256"),
+    ],
+)
+def test_a_short_line_is_in_an_encoding_that_people_write(line, name):
+    assert decode(line.encode(name), None, html=False).text == line
+    assert decode(f"<p>{line}</p>".encode(name), "no such charset", html=True).text == f"<p>{line}</p>"

@@ -10,12 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dataprep.html.metadata.collect import words
-from dataprep.html.metadata.dates import LONGEST, find_date, find_path_date
+from dataprep.html.metadata.dates import FIRST_DAY, LAST_DAY, LONGEST, find_date, find_path_date
 
 
-def date(text: str, american: bool = False) -> str:
+def date(text: str, american: bool = False, latest: int = LAST_DAY) -> str:
     line, out = np.frombuffer(text.encode() or b" ", np.uint8), np.zeros(LONGEST, np.uint8)
-    return bytes(out[: find_date(line, len(line), words().months, american, out)]).decode()
+    size, start = find_date(line, len(line), words().months, american, FIRST_DAY, latest, out)
+    assert 0 <= start < len(line)
+    return bytes(out[:size]).decode()
 
 
 @pytest.mark.parametrize(
@@ -85,7 +87,7 @@ def test_each_name_of_a_month_is_known_in_every_spelling() -> None:
                     assert date(f"8 {spelling} 2019") == f"2019-{number:02}-08"
 
 
-@given(st.datetimes(datetime.datetime(1900, 1, 1), datetime.datetime(2099, 12, 31)))
+@given(st.datetimes(datetime.datetime(1900, 1, 1), datetime.datetime(2038, 1, 18)))
 def test_what_iso_8601_writes_is_read_back(moment: datetime.datetime) -> None:
     moment = moment.replace(microsecond=0)
     assert date(moment.isoformat()) == moment.isoformat()
@@ -105,16 +107,63 @@ def test_whatever_is_written_what_is_read_is_a_date(text: str) -> None:
     [
         ("https://a.example/2019/02/08/story", "2019-02-08"),
         ("https://a.example/news-2019-02-08.html", "2019-02-08"),
-        ("https://a.example/20190208-story", "2019-02-08"),
         ("https://a.example/2019/02/story", ""),
         ("https://a.example/2019/0208/story", ""),
         ("https://a.example/120190208", ""),
         ("https://a.example/201902080", ""),
         ("https://a.example/2019/13/08/", ""),
         ("https://a.example/1900/01/01/", ""),
+        ("https://a.example/2019/02/09/", ""),
+        ("https://a.example/x?from=2019-02-08", ""),
+        ("https://a.example/x#2019-02-08", ""),
+        ("https://2019-02-08.example/x", ""),
         ("", ""),
     ],
 )
 def test_a_path_is_read_only_if_it_names_a_day(url: str, iso: str) -> None:
+    assert path_date(url, divided=True) == iso
+
+
+@pytest.mark.parametrize(
+    ("url", "iso"),
+    [
+        ("https://a.example/20190208-story", "2019-02-08"),
+        ("https://a.example/2019/02/08/story", ""),
+        ("https://a.example/item?id=20190208", ""),
+        ("https://a.example/20190209-story", ""),
+        ("https://a.example/120190208", ""),
+    ],
+)
+def test_eight_digits_are_told_from_a_date_that_is_divided(url: str, iso: str) -> None:
+    assert path_date(url, divided=False) == iso
+
+
+def path_date(url: str, divided: bool) -> str:
     line, out = np.frombuffer(url.encode() or b" ", np.uint8), np.zeros(LONGEST, np.uint8)
-    assert bytes(out[: find_path_date(line, len(line), out)]).decode() == iso
+    return bytes(out[: find_path_date(line, len(line), divided, 20190208, out)]).decode()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Linux-6.18.24-fc-v669",
+        "kernel 6.18.24-rc",
+        "v1.2.2019",
+        "a_20190208",
+        "b-2019-02-08",
+        "2019-02-08.txt",
+        "1.2.2019.4",
+    ],
+)
+def test_a_version_or_a_name_with_numbers_is_no_date(text: str) -> None:
+    assert date(text) == ""
+
+
+def test_a_date_whose_blank_got_lost_is_read() -> None:
+    assert date("Erstellt am09.02.2019") == "2019-02-09"
+    assert date("2019-02-08-05:00") == "2019-02-08"
+
+
+def test_a_day_after_the_last_is_passed_over() -> None:
+    assert date("9.2.2019, 8.2.2019", latest=20190208) == "2019-02-08"
+    assert date("1.1.2099") == ""

@@ -3,12 +3,16 @@
 import gzip
 import tarfile
 
+import pyarrow as pa
 import pytest
 
 from dataprep.html.dom.automaton import CATEGORIES
 from dataprep.html.explain import explain
+from dataprep.html.pages import PAGES, sample_pages
 from dataprep.html.selection.rules import REASONS
 from dataprep.html.settings import ExtractSettings
+from dataprep.html.sites.memory import SiteMemory, repeated
+from dataprep.html.sites.samples import Samples
 from tests.dataprep.html.test_pages import HOSTILE, WORDS
 
 PAGE = f"""<!DOCTYPE html><title>The page</title>
@@ -108,7 +112,7 @@ def test_kept_blocks_are_the_documents_text_on_real_pages(shared_data):
             if member.isfile():
                 pages.append(archive.extractfile(member).read())
     for number, payload in enumerate(pages):
-        told = explain(payload, None, None, ExtractSettings())
+        told = explain(payload, None, None, ExtractSettings(format="markdown" if number % 2 else "plain"))
         page, blocks = told.page, told.blocks
         kept = [block for block in blocks if not block.reason]
         assert glued("".join(block.text for block in kept)) == glued(page["text"]), number
@@ -137,6 +141,38 @@ def test_hostile_pages_are_told_too(payload):
     assert glued(kept) == glued(told.page["text"])
 
 
+def test_what_the_site_repeats_is_told_as_the_extraction_leaves_it_out(tmp_path):
+    """On pages whose profile, container and cuts all depend on what is left."""
+    notice = "All of this was written by volunteers, who ask you to support them with what you can."
+    url, settings = "http://a.example/b", ExtractSettings(site_memory=True)
+    pages = (f"<p>{notice}</p><main><p>{WORDS}</p></main>", f"<nav><p>{notice}</p></nav><p>Short.</p>", f"<p>{notice}")
+    seen = pa.RecordBatch.from_pylist(
+        [
+            {"payload": f"<p>{notice}</p><p>{WORDS} {word}".encode(), "charset": None, "url": f"{url}/{word}"}
+            for word in ("river", "stone", "meadow", "anvil")
+        ],
+        schema=PAGES,
+    )
+    samples = Samples()
+    sample_pages(seen, settings, samples)
+    memory = SiteMemory(str(tmp_path), 1)
+    memory.write(0, repeated(samples.rows()))
+    for page in pages:
+        told = explain(page.encode(), None, url, settings, memory)
+        assert [block.reason for block in told.blocks if block.text == notice] == ["repeated_on_site"]
+        kept = [block.text for block in told.blocks if not block.reason]
+        assert glued("".join(kept)) == glued(told.page["text"])
+        assert told.page["html.blocks_kept"] == len(kept)
+        elsewhere = explain(page.encode(), None, "http://b.example/", settings, memory)
+        assert elsewhere == explain(page.encode(), None, "http://b.example/", settings)
+
+
+def test_a_block_is_shown_in_the_format_that_is_asked_for():
+    page = f"<h2>A heading</h2><p>{WORDS}<b>Bold</b>".encode()
+    texts = [block.text for block in explain(page, None, None, ExtractSettings(format="markdown")).blocks]
+    assert texts == ["## A heading", f"{WORDS}**Bold**"]
+
+
 def test_other_engines_do_not_tell():
-    with pytest.raises(ValueError, match=r"^extract\.engine: resiliparse does not say .*; corpusmill does$"):
+    with pytest.raises(ValueError, match=r"^extract\.engine: resiliparse does not say .*; --set extract.engine=c"):
         explain(PAGE, None, None, ExtractSettings(engine="resiliparse"))

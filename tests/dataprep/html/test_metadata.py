@@ -1,6 +1,7 @@
 """What a page says about itself is found where it says so, the most believed source first."""
 
 import json
+from datetime import datetime
 
 import pyarrow as pa
 import pytest
@@ -8,16 +9,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dataprep.html.metadata.choose import LIMITS
-from dataprep.html.metadata.fields import COLUMNS, read_metadata
+from dataprep.html.metadata.fields import COLUMNS
+from dataprep.html.pages import PAGES, extract_pages
+from dataprep.html.settings import ExtractSettings
 
 
-def fields(page: str | bytes, url: str = "") -> dict[str, str | None]:
+def fields(page: str | bytes, url: str = "", date: datetime | None = None) -> dict[str, str | None]:
     text = page if isinstance(page, str) else page.decode()
-    found = read_metadata(pa.array([text], pa.large_string()), pa.array([url]))
-    assert tuple(found) == COLUMNS
-    for column in found.values():
-        column.validate(full=True)
-    return {name: column[0].as_py() for name, column in found.items()}
+    return read([text], url, date)[0]
+
+
+def read(pages: list[str], url: str = "", date: datetime | None = None) -> list[dict[str, str | None]]:
+    rows = [{"payload": page.encode(), "charset": "utf-8", "url": url, "date": date} for page in pages]
+    found = extract_pages(pa.RecordBatch.from_pylist(rows, schema=PAGES), ExtractSettings()).select(COLUMNS)
+    found.validate(full=True)
+    rows_found: list[dict[str, str | None]] = found.to_pylist()
+    return rows_found
 
 
 def ld(*objects: object) -> str:
@@ -39,6 +46,14 @@ def test_a_page_that_says_nothing_has_no_fields() -> None:
         ("<title>Story</title><h1>Some Paper</h1>", "Story"),
         ("<title>Story of a day - Some Paper</title><h1>Story <i>of</i> a day</h1>", "Story of a day"),
         ("<title>Storyline</title><h1>Story</h1>", "Storyline"),
+        ("<meta property=og:title content='Apple unveils a new phone'><h1>Apple</h1>", "Apple unveils a new phone"),
+        ("<meta property=og:title content='Spider-Man returns'><h1>Spider</h1>", "Spider-Man returns"),
+        ("<meta property=og:title content='Apple’s new phone'><h1>Apple</h1>", "Apple’s new phone"),
+        ("<meta property=og:title content='Apple – a new phone'><h1>Apple</h1>", "Apple"),
+        (
+            "<meta property=og:title content='A whole headline, with Paper'><h1>A whole headline</h1>",
+            "A whole headline",
+        ),
         ("<h1>Some heading</h1>", "Some heading"),
         ("<meta property=og:title content='From &quot;og&quot;'><title>From title</title>", 'From "og"'),
         ("<meta name=DC.Title content='Dublin'><title>From title</title>", "Dublin"),
@@ -91,6 +106,12 @@ def test_the_title_comes_from_the_best_source_without_the_sites_name(page: str, 
         ("<p class=byline>Posted by <a rel=author href=/a>Ann Lee</a> on 3 May 2020</p>", "Ann Lee"),
         ("<p class=author>Veröffentlicht von Ann Lee am 3. Mai 2020 | Politik</p>", "Ann Lee"),
         ("<span itemprop=author>Text: Ann Lee</span>", "Ann Lee"),
+        ("<p class=byline>Von Ann Lee und Bo Ek</p>", "Ann Lee; Bo Ek"),
+        ("<p class=byline>By Ann Lee, Bo Ek & Cy Ott</p>", "Ann Lee"),
+        ("<p class=byline>By Ann and Bo Ek</p>", "Ann and Bo Ek"),
+        ("<table><tr><td class=author>Orwell</td><td>1984</td></table>", None),
+        ("<p>As <i class=author>Bo Ek</i> wrote" + " and wrote" * 20 + "</p>", None),
+        ("<p>x</p>" * 9 + "<div class=related><p class=author>Bo Ek</p></div>", None),
         ("<div class=author>Ann Lee writes about the sea and all the ships that are on it.</div>", None),
         ("<p>x</p>" * 9 + "<div id=comments><p class=author>Troll</p></div>", None),
         ("<p class=author>" + "Ann " * 100 + "</p>", None),
@@ -114,6 +135,13 @@ def test_the_author_is_who_signed_the_page(page: str, author: str | None) -> Non
         ("<span class=post-date>Feb 8th, 2019</span>", "2019-02-08"),
         ("<h1>Story</h1><p>8 Feb 2019</p>", "2019-02-08"),
         ("<p>8 Feb 2019</p><h1>Story</h1><p>nothing</p>", "2019-02-08"),
+        ("<h1>Python</h1><p>Linux-6.18.24-fc-v669</p>", None),
+        ("<h1>Ann Lee</h1><p>(born 4 May 1995)</p>", None),
+        ("<h1>The battle</h1><p>1 July 1916</p>", None),
+        ("<h1>Ann Lee</h1><p>Ann Lee was born 4 May 1995.</p>", None),
+        ("<h1>Story</h1><p>By Ann Lee and Bo Ek, 8 Feb 2019</p>", "2019-02-08"),
+        ("<p>x</p>" * 9 + "<ul class=related-posts><li><time datetime=2019-02-08></time></ul>", None),
+        ("<meta name=date content=2099-01-01>", None),
         ("<h1>Story</h1><p>It began, as all remember, long before the 8 Feb 2019 and went on " + "x" * 99, None),
         ("<h1>Story</h1><p><a href=/x>Another story, from the 8 Feb 2019 and before</a></p>", None),
         ("<p>x</p>" * 9 + "<div id=comments><time datetime=2019-02-08></time></div>", None),
@@ -129,7 +157,19 @@ def test_the_date_is_when_the_page_says_it_was_published(page: str, published: s
 def test_a_date_in_the_address_is_the_publishers_own() -> None:
     page = "<meta property=article:published_time content=2019-02-09T01:00:00Z>"
     assert fields(page, "https://a.example/2019/02/08/story")["published"] == "2019-02-08"
-    assert fields(page, "https://a.example/12345678/story")["published"] == "2019-02-09T01:00:00Z"
+    for path in ("12345678/story", "item?id=20121130", "p/19991231-shoe"):
+        assert fields(page, f"https://a.example/{path}")["published"] == "2019-02-09T01:00:00Z"
+    assert fields("", "https://a.example/20190208-story")["published"] == "2019-02-08"
+
+
+def test_nothing_is_published_after_it_was_fetched() -> None:
+    page = "<meta property=article:published_time content=2019-02-09><time>8.2.2019</time>"
+    fetched = datetime(2019, 2, 7, 23)
+    assert fields(page)["published"] == "2019-02-09"
+    assert fields(page, date=fetched)["published"] == "2019-02-08"  # where it is tomorrow already
+    assert fields(page, "https://a.example/2019/02/09/", datetime(2019, 2, 6))["published"] is None
+    assert fields(page, date=datetime(1970, 1, 1))["published"] == "2019-02-09"
+    assert fields(page, date=datetime(9999, 12, 31))["published"] == "2019-02-09"
 
 
 @pytest.mark.parametrize(
@@ -168,8 +208,8 @@ def test_the_canonical_address_is_absolute(page: str, url: str, canonical: str |
 
 
 def test_types_say_what_kind_of_page_it_is() -> None:
-    found = fields("<meta property=og:type content=website>" + ld({"@type": "WebSite"}, {"@type": ["Thing", "Recipe"]}))
-    assert (found["og_type"], found["json_ld_type"]) == ("website", "Recipe")
+    found = fields(ld({"@type": "WebSite"}, {"@type": ["Thing", "Recipe"]}))
+    assert found["json_ld_type"] == "Recipe"
     assert (
         fields(ld({"@type": "http://schema.org/WebPage", "mainEntity": {"@type": "Product"}}))["json_ld_type"]
         == "Product"
@@ -275,10 +315,8 @@ PIECES = st.sampled_from(
 @given(pages=st.lists(st.lists(PIECES | st.text(max_size=8), max_size=24).map("".join), min_size=1, max_size=4))
 def test_any_page_gives_valid_text_within_its_limits_whatever_is_beside_it(pages: list[str]) -> None:
     pages = [page.encode("utf-8", "replace").decode() for page in pages]
-    together = read_metadata(pa.array(pages, pa.large_string()), pa.array([""] * len(pages)))
-    alone = [fields(page) for page in pages]
-    for (name, column), limit in zip(together.items(), LIMITS, strict=False):
-        column.validate(full=True)
-        assert column.to_pylist() == [one[name] for one in alone]
-        for text in column.to_pylist():
+    together = read(pages)
+    assert together == [fields(page) for page in pages]
+    for name, limit in zip(COLUMNS, LIMITS, strict=False):
+        for text in (one[name] for one in together):
             assert text is None or (text == text.strip(" \n\t") and len(text.encode()) <= limit)
