@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from dataprep.compiled import njit
 from dataprep.html.decode.charset_batch import decode_pages
-from dataprep.html.dom.records import BLOCKS, NODES, Records, count_tags, room_for
+from dataprep.html.dom.records import BLOCKS, NODES, Dom, Records, count_tags, room_for
 from dataprep.html.dom.scan import scan, tables
 from dataprep.html.elements import Element, Elements
 from dataprep.html.pages import PAGES, extract_pages
@@ -123,8 +123,8 @@ class _Reading:
         self._reset()
         running_sums(dom.blocks, dom.counts, THRESHOLDS, sums)
         total = int(sums[len(self.blocks)]["mass"])
-        roots, reasons, limits, masses = _cut_off(dom.nodes, dom.blocks, dom.counts, THRESHOLDS, sums, total, way)
-        cut(dom.nodes, dom.segments, dom.blocks, dom.counts, traits, THRESHOLDS, sums, way)
+        roots, reasons, limits, masses = _cut_off(b, dom, THRESHOLDS, sums, total, way)
+        cut(b, dom.nodes, dom.segments, dom.blocks, dom.counts, traits, THRESHOLDS, sums, way)
         container = 0 if way == PAGE else container_of(dom.nodes, dom.blocks, sums, THRESHOLDS)
         self._read(way)
         cuts = {
@@ -197,16 +197,17 @@ class _Reading:
 
 @njit(nogil=True, cache=True)
 def _cut_off(
-    nodes: Records, blocks: Records, counts: Longs, limits: Thresholds, sums: Sums, total: int, way: int
+    b: Bytes, dom: Dom, limits: Thresholds, sums: Sums, total: int, way: int
 ) -> tuple[Longs, Bytes, NDArray[np.float64], Longs]:
     """For each node, which was cut off with it inside, or -1; of those, the reason, the limit and the mass."""
+    nodes, blocks, counts = dom.nodes, dom.blocks, dom.counts
     roots = np.full(counts[NODES], -1, np.int64)
     reasons = np.zeros(counts[NODES], np.uint8)
     most = np.zeros(counts[NODES], np.float64)
     masses = np.zeros(counts[NODES], np.int64)
     n = 1
     while n < counts[NODES]:
-        reason, limit = why_cut(nodes, blocks, sums, limits, total, way, n)
+        reason, limit = why_cut(b, nodes, dom.segments, blocks, sums, limits, total, way, n)
         if not reason:
             n += 1
             continue

@@ -9,7 +9,8 @@ import numpy as np
 from dataprep.compiled import njit
 from dataprep.html.dom import tags as T
 from dataprep.html.dom.automaton import CATEGORY
-from dataprep.html.dom.records import BLOCKS, NODES, Records
+from dataprep.html.dom.measure import ends_sentence
+from dataprep.html.dom.records import BLOCKS, NODES, SENTENCE, TEXT, Records
 from dataprep.html.dom.tags import TAG
 from dataprep.html.selection.rules import (
     CONTENT,
@@ -24,11 +25,11 @@ from dataprep.html.selection.rules import (
     Thresholds,
     mask,
 )  # fmt: skip
-from dataprep.text.utf8 import Longs
+from dataprep.text.utf8 import Bytes, Longs
 
-_COMMENT, _ENTRY, _FRIEND, _RELATED, _SIDE = (
+_COMMENT, _ENTRY, _FRIEND, _HIDDEN, _RELATED, _SIDE = (
     CATEGORY[name]
-    for name in "comment entry false_friend related side".split()  # noqa: SIM905
+    for name in "comment entry false_friend hidden related side".split()  # noqa: SIM905
 )
 _BEFRIENDED = mask("hidden", "tags")
 _GENTLE = mask("comment", "footer")
@@ -130,8 +131,46 @@ def _limit(bits: np.uint64, limits: Thresholds, way: int) -> float:
 
 
 @njit(nogil=True, cache=True)
+def _first_from(segments: Records, first: int, last: int, byte: int) -> int:
+    """The first of the segments from ``first`` to ``last - 1`` that begins at this byte or after it."""
+    while first < last:
+        middle = (first + last) // 2
+        if segments[middle]["start"] < byte:
+            first = middle + 1
+        else:
+            last = middle
+    return first
+
+
+@njit(nogil=True, cache=True)
+def _in_sentence(b: Bytes, nodes: Records, segments: Records, blocks: Records, limits: Thresholds, n: int) -> bool:
+    """Whether node ``n`` is a part of a sentence: text goes on after it, and before it no sentence has ended."""
+    k = nodes[n]["first"]
+    if nodes[n]["last"] != k + 1 or blocks[k]["node"] >= n:
+        return False
+    if not blocks[k]["flags"] & SENTENCE and not _good(blocks, k, limits):
+        return False
+    first, last = blocks[k]["first"], blocks[k + 1]["first"]
+    before = _first_from(segments, first, last, nodes[n]["inner"]) - 1
+    after = _first_from(segments, first, last, nodes[n]["outer"])
+    if before < first or after >= last or segments[before]["kind"] != TEXT or segments[after]["kind"] != TEXT:
+        return False
+    if segments[before]["chars"] == 0 or segments[after]["chars"] == 0:
+        return False
+    return not ends_sentence(b, segments[before]["start"], segments[before]["end"])
+
+
+@njit(nogil=True, cache=True)
 def why_cut(
-    nodes: Records, blocks: Records, sums: Sums, limits: Thresholds, total: int, way: int, n: int
+    b: Bytes,
+    nodes: Records,
+    segments: Records,
+    blocks: Records,
+    sums: Sums,
+    limits: Thresholds,
+    total: int,
+    way: int,
+    n: int,
 ) -> tuple[int, float]:
     """The reason for which node ``n`` is cut off, or 0; and the largest share of the mass at which it would be."""
     if nodes[n]["hidden"]:
@@ -143,11 +182,16 @@ def why_cut(
     # a link is told by its block: one inside a sentence belongs to it, whatever it is named
     if not bits & NEGATIVE or bits & _ENTRY or tag in (_HTML, _BODY, _MAIN, _A):
         return 0, 0.0
+    # highlighters name pieces of code "comment", "tag", "meta"
+    if nodes[n]["formats"] & (T.PRE | T.CODE):
+        return 0, 0.0
     if way == GENTLE:
         bits &= _GENTLE | _GENTLE_TOOLS
         if not bits:
             return 0, 0.0
     if way == PAGE and bits & _COMMENT:
+        return 0, 0.0
+    if not bits & _HIDDEN and _in_sentence(b, nodes, segments, blocks, limits, n):
         return 0, 0.0
     mass = mass_of(nodes, blocks, sums, n)
     limit = _limit(bits, limits, way)
@@ -162,6 +206,7 @@ def why_cut(
 
 @njit(nogil=True, cache=True)
 def cut(
+    b: Bytes,
     nodes: Records,
     segments: Records,
     blocks: Records,
@@ -180,7 +225,7 @@ def cut(
     dropped = False
     n = 1
     while n < counts[NODES]:
-        reason, _ = why_cut(nodes, blocks, sums, limits, total, way, n)
+        reason, _ = why_cut(b, nodes, segments, blocks, sums, limits, total, way, n)
         if not reason:
             n += 1
             continue

@@ -98,7 +98,7 @@ def read(
     way: int,
 ) -> None:
     """Set the verdicts by the rules of one way to read a page."""
-    cut(nodes, segments, blocks, counts, traits, limits, sums, way)
+    cut(b, nodes, segments, blocks, counts, traits, limits, sums, way)
     if way == PAGE:
         _keep_page(b, nodes, segments, blocks, counts, phrases, limits)
     else:
