@@ -35,7 +35,8 @@ _BEFRIENDED = mask("hidden", "tags")
 _GENTLE = mask("comment", "footer")
 _GENTLE_TOOLS = mask("cookie", "share")
 _OTHER = NEGATIVE & ~(STRUCTURE | TOOLS | _SIDE)
-_HTML, _BODY, _MAIN, _A = TAG["html"], TAG["body"], TAG["main"], TAG["a"]
+_LAYOUT = mask("comment", "footer", "nav", "side", "hidden", "form", "cookie", "login")  # what a cell may be as a whole
+_A, _BODY, _DD, _DT, _HTML, _MAIN, _TD, _TH = (TAG[name] for name in "a body dd dt html main td th".split())  # noqa: SIM905
 
 
 @njit(nogil=True, cache=True)
@@ -48,7 +49,7 @@ def _good(blocks: Records, k: int, limits: Thresholds) -> int:
 @njit(nogil=True, cache=True)
 def running_sums(blocks: Records, counts: Longs, limits: Thresholds, sums: Sums) -> None:
     """Fill ``sums`` (one more than blocks) over the blocks that are still there."""
-    sums[0]["mass"] = sums[0]["links"] = sums[0]["chars"] = 0
+    sums[0]["mass"] = sums[0]["links"] = sums[0]["chars"] = sums[0]["linked"] = 0
     for k in range(counts[BLOCKS]):
         good = linked = size = 0
         if blocks[k]["verdict"] == 0:
@@ -57,6 +58,7 @@ def running_sums(blocks: Records, counts: Longs, limits: Thresholds, sums: Sums)
         sums[k + 1]["mass"] = sums[k]["mass"] + good
         sums[k + 1]["links"] = sums[k]["links"] + linked
         sums[k + 1]["chars"] = sums[k]["chars"] + size
+        sums[k + 1]["linked"] = sums[k]["linked"] + (linked > limits.inside_links * size)
 
 
 @njit(nogil=True, cache=True)
@@ -190,6 +192,9 @@ def why_cut(
         if not bits:
             return 0, 0.0
     if way == PAGE and bits & _COMMENT:
+        return 0, 0.0
+    # a cell of data is a part of its row, whatever it is named
+    if tag in (_TD, _TH, _DT, _DD) and not bits & _LAYOUT and nodes[n]["last"] == nodes[n]["first"] + 1:
         return 0, 0.0
     if not bits & _HIDDEN and _in_sentence(b, nodes, segments, blocks, limits, n):
         return 0, 0.0

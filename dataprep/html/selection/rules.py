@@ -9,11 +9,11 @@ from dataprep.html.dom.automaton import CATEGORIES, CATEGORY
 
 # why a block is not kept: a category (its place in CATEGORIES + 1), or one of these
 _OTHER = (
-    "invisible", "outside", "links", "list_of_links", "teasers", "title", "phrase", "credit", "after_text",
+    "invisible", "outside", "links", "list_of_links", "teasers", "title", "phrase", "credit",
     "heading_alone", "repeated_on_site",
 )  # fmt: skip
 REASONS: tuple[str, ...] = ("", *CATEGORIES, *_OTHER)
-INVISIBLE, OUTSIDE, LINKS, LIST_OF_LINKS, TEASERS, TITLE, PHRASE, CREDIT, AFTER_TEXT, ALONE, ON_SITE = (
+INVISIBLE, OUTSIDE, LINKS, LIST_OF_LINKS, TEASERS, TITLE, PHRASE, CREDIT, ALONE, ON_SITE = (
     np.uint8(REASONS.index(name)) for name in _OTHER
 )
 
@@ -34,7 +34,8 @@ STRUCTURE = mask("comment", "footer", "nav")
 TOOLS = mask("share", "tools", "form")
 CONTENT = mask("body", "main")
 
-SUM = np.dtype([("mass", np.int64), ("links", np.int64), ("chars", np.int64)])  # over the blocks before one
+# over the blocks before one; ``linked`` counts those that are mostly links
+SUM = np.dtype([("mass", np.int64), ("links", np.int64), ("chars", np.int64), ("linked", np.int64)], align=True)
 Sums = NDArray[np.void]
 
 
@@ -53,6 +54,7 @@ class Thresholds(NamedTuple):
     first_article: float = 0.25
     first_article_chars: int = 200
     list_links: float = 0.6
+    table_links: float = 0.67
     teaser_children: int = 3
     teaser_share: float = 0.7
     teaser_chars: int = 12
@@ -70,7 +72,6 @@ class Thresholds(NamedTuple):
     phrase_links: float = 0.2
     phrase_longest: int = 160
     credit_chars: int = 120
-    after_chars: int = 30
     alone_blocks: int = 4
     gentle_structure: float = 0.5
     gentle_tools: float = 0.05

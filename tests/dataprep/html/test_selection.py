@@ -45,3 +45,80 @@ def test_between_sentences_and_at_their_ends_names_count():
 def test_words_for_screen_readers_are_cut_off_within_a_sentence():
     said = "Ask <a href=/x>us</a><span class=sr-only> in a new window</span> whenever you wish to know more of this."
     assert article(f"<p>{said}</p>") == ["Ask us whenever you wish to know more of this."]
+
+
+def ending(body):
+    return lines(f"<main><article><h1>A title</h1>{PROSE}{body}</article></main>")
+
+
+def test_an_article_may_end_in_anything():
+    assert ending("<h2>Install</h2><pre>pip install x</pre>") == ["Install", "pip install x"]
+    assert ending("<h2>Parts</h2><ul><li>flour<li>salt</ul>") == ["Parts", "- flour", "- salt"]
+    assert ending("<table><tr><td>Weight<td>12 kg</table>") == ["Weight | 12 kg"]
+    assert ending("<p>And so<p>to bed<p>“Yes”") == ["And so", "to bed", "“Yes”"]
+
+
+def test_a_heading_with_nothing_after_it_goes():
+    assert ending("<h2>More of this</h2><div class=related-posts><p>Another</div>") == []
+
+
+def test_terms_stay_with_their_definitions():
+    terms = "<dl><dt>alpha<dd>First short meaning here.<dt>beta<dd>Another.</dl>"
+    assert ending(terms) == ["alpha", "  First short meaning here.", "beta", "  Another."]
+    linked = "<dl><dt><a href=/a>alpha</a><dd>First short meaning here.<dt><a href=/b>beta</a><dd>Another.</dl>"
+    assert ending(linked) == ["alpha", "  First short meaning here.", "beta", "  Another."]
+
+
+def test_a_term_outside_the_text_stays_with_its_definition():
+    aside = f"<dl><dt><a href=/f>f</a>(x)<dd>{GOOD[:-1]} again.</dl>"
+    page = f"<article><div>{PROSE * 4}</div><div>{aside}</div></article>"
+    assert [line for line in lines(page) if line == "f(x)"] == ["f(x)"]
+
+
+def test_a_row_of_a_table_stays_whole_whatever_is_linked():
+    rows = "".join(
+        f"<tr><td>{i}<td><a href=/{i}>Country {i}</a><td>1000<td><a href=/c{i}>Capital {i}</a>" for i in (1, 2)
+    )
+    assert article(f"<table>{rows}</table>") == ["1 | Country 1 | 1000 | Capital 1", "2 | Country 2 | 1000 | Capital 2"]
+    files = "<tr><td><a href=/f>foo.tar.gz</a><td>12<tr><td><a href=/g>goo.tar.gz</a><td>13"
+    assert article(f"<table>{files}</table>") == ["foo.tar.gz | 12", "goo.tar.gz | 13"]
+
+
+def test_a_cell_is_not_cut_off_for_its_name():
+    row = "<tr><td class=author>Orwell<td class=date>1984<tr><td class=author><a href=/h>Huxley</a><td class=date>1932"
+    assert article(f"<table>{row}</table>") == ["Orwell | 1984", "Huxley | 1932"]
+
+
+def test_a_cell_that_lays_out_the_page_is_cut_off_for_its_name():
+    page = f"<table><tr><td class=sidebar><p>All about us<p>More<td>{PROSE}<td class=nav>Home</table>"
+    assert lines(page) == []
+
+
+def test_a_table_or_list_of_links_goes_whole():
+    cells = "<tr>" + "".join(f"<td><a href=/{i}>Page {i}</a>" for i in range(6))
+    assert article(f"<table>{cells}</table>") == []
+    assert article(f"<ul>{cells.replace('td', 'li')}</ul>") == []
+
+
+def test_items_that_are_links_stay_in_their_list():
+    people = "<li><a href=/a>Person A</a><li><a href=/b>Person B</a><li>Person C, who has no page of his own"
+    assert article(f"<ul>{people}</ul>") == [
+        "- Person A", "- Person B", "- Person C, who has no page of his own"
+    ]  # fmt: skip
+
+
+def test_only_the_title_among_the_first_headings_goes():
+    p = f"<p>{GOOD}</p>"
+    assert lines(f"<main><h1>Guide</h1>{p}<h1>Install</h1>{p}<h1>Usage</h1>{p}</main>") == ["Install", "Usage"]
+
+
+def test_a_linked_heading_stays_with_its_section():
+    for section in ("<pre>a line</pre>", "<ul><li>an item</ul>", f"<p>{GOOD}"):
+        assert article(f"<h2><a href=/s>Section</a></h2>{section}")[0] == "Section"
+    assert article("<h2><a href=/s>Section</a></h2><p>a teaser") == ["a teaser"]
+
+
+def test_what_would_be_a_button_is_an_item_in_a_list():
+    steps = "<li>Share<li>next<li>Read more"
+    assert article(f"<ol>{steps}</ol>") == ["1. Share", "2. next", "3. Read more"]
+    assert article("<p>Read more") == []
