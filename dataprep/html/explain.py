@@ -24,7 +24,7 @@ from dataprep.html.elements import Element, Elements
 from dataprep.html.pages import PAGES, extract_pages
 from dataprep.html.rendering.render import render
 from dataprep.html.selection.article import container_of
-from dataprep.html.selection.cuts import cut, mass_of, reset, running_sums, why_cut
+from dataprep.html.selection.cuts import cut, mass_of, reset, running_sums, text_elsewhere, why_cut
 from dataprep.html.selection.phrases import phrase_table
 from dataprep.html.selection.rules import ARTICLE, GENTLE, PAGE, PROFILES, REASONS, SUM, THRESHOLDS, Sums, Thresholds
 from dataprep.html.selection.select import read, select, weigh
@@ -205,9 +205,10 @@ def _cut_off(
     reasons = np.zeros(counts[NODES], np.uint8)
     most = np.zeros(counts[NODES], np.float64)
     masses = np.zeros(counts[NODES], np.int64)
+    elsewhere = text_elsewhere(nodes, blocks, counts, sums, limits)
     n = 1
     while n < counts[NODES]:
-        reason, limit = why_cut(b, nodes, dom.segments, blocks, sums, limits, total, way, n)
+        reason, limit = why_cut(b, nodes, dom.segments, blocks, sums, limits, total, elsewhere, way, n)
         if not reason:
             n += 1
             continue

@@ -34,6 +34,7 @@ _COMMENT, _ENTRY, _FRIEND, _HIDDEN, _RELATED, _SIDE = (
 _BEFRIENDED = mask("hidden", "tags")
 _GENTLE = mask("comment", "footer")
 _GENTLE_TOOLS = mask("cookie", "share")
+_APART = mask("cookie", "footer", "hidden", "login")  # never the text where there is any other
 _OTHER = NEGATIVE & ~(STRUCTURE | TOOLS | _SIDE)
 _LAYOUT = mask("comment", "footer", "nav", "side", "hidden", "form", "cookie", "login")  # what a cell may be as a whole
 _A, _BODY, _DD, _DT, _HTML, _MAIN, _TD, _TH = (TAG[name] for name in "a body dd dt html main td th".split())  # noqa: SIM905
@@ -133,6 +134,23 @@ def _limit(bits: np.uint64, limits: Thresholds, way: int) -> float:
 
 
 @njit(nogil=True, cache=True)
+def text_elsewhere(nodes: Records, blocks: Records, counts: Longs, sums: Sums, limits: Thresholds) -> bool:
+    """Whether the page has text, links aside, outside all that is hidden or named as something else."""
+    rest = sums[counts[BLOCKS]]["chars"] - sums[counts[BLOCKS]]["links"]
+    n = 1
+    while n < counts[NODES] and rest >= limits.rest_chars:
+        tag = nodes[n]["tag"]
+        named = nodes[n]["categories"] & NEGATIVE and not nodes[n]["categories"] & _ENTRY
+        if tag in (_HTML, _BODY, _MAIN, _A) or not (named or nodes[n]["hidden"]):
+            n += 1
+            continue
+        first, last = blocks_inside(nodes, blocks, n)
+        rest -= sums[last]["chars"] - sums[first]["chars"] - sums[last]["links"] + sums[first]["links"]
+        n = nodes[n]["end"]
+    return bool(rest >= limits.rest_chars)
+
+
+@njit(nogil=True, cache=True)
 def _first_from(segments: Records, first: int, last: int, byte: int) -> int:
     """The first of the segments from ``first`` to ``last - 1`` that begins at this byte or after it."""
     while first < last:
@@ -171,23 +189,33 @@ def why_cut(
     sums: Sums,
     limits: Thresholds,
     total: int,
+    elsewhere: bool,
     way: int,
     n: int,
 ) -> tuple[int, float]:
-    """The reason for which node ``n`` is cut off, or 0; and the largest share of the mass at which it would be."""
-    if nodes[n]["hidden"]:
+    """The reason for which node ``n`` is cut off, or 0; and the largest share of the mass at which it would be.
+
+    ``elsewhere`` is what `text_elsewhere` says.
+    """
+    bits, hidden = nodes[n]["categories"], nodes[n]["hidden"]
+    if not bits & NEGATIVE and not hidden:
+        return 0, 0.0
+    tag = nodes[n]["tag"]
+    mass = mass_of(nodes, blocks, sums, n)
+    # some pages are hidden as a whole until a script has run
+    whole = not elsewhere and mass >= limits.unhide_chars and mass > limits.cut_structure * total
+    if hidden and tag not in (_HTML, _BODY) and not whole:
         return int(INVISIBLE), 1.0
-    bits = nodes[n]["categories"]
     if bits & _FRIEND:
         bits &= ~_BEFRIENDED
-    tag = nodes[n]["tag"]
     # a link is told by its block: one inside a sentence belongs to it, whatever it is named
     if not bits & NEGATIVE or bits & _ENTRY or tag in (_HTML, _BODY, _MAIN, _A):
         return 0, 0.0
     # highlighters name pieces of code "comment", "tag", "meta"
     if nodes[n]["formats"] & (T.PRE | T.CODE):
         return 0, 0.0
-    if way == GENTLE:
+    apart = elsewhere and mass <= limits.apart_chars and bits & _APART and not bits & CONTENT
+    if way == GENTLE and not apart:
         bits &= _GENTLE | _GENTLE_TOOLS
         if not bits:
             return 0, 0.0
@@ -198,8 +226,7 @@ def why_cut(
         return 0, 0.0
     if not bits & _HIDDEN and _in_sentence(b, nodes, segments, blocks, limits, n):
         return 0, 0.0
-    mass = mass_of(nodes, blocks, sums, n)
-    limit = _limit(bits, limits, way)
+    limit = 1.0 if apart else _limit(bits, limits, way)
     if mass > limit * total:
         return 0, 0.0
     if bits & NEGATIVE == _RELATED and mass > 0:
@@ -227,10 +254,11 @@ def cut(
     for k in range(counts[BLOCKS]):
         if blocks[k]["verdict"] == ON_SITE:  # what the site repeats must not let something else hold more of the page
             total += _good(blocks, k, limits)
+    elsewhere = text_elsewhere(nodes, blocks, counts, sums, limits)
     dropped = False
     n = 1
     while n < counts[NODES]:
-        reason, _ = why_cut(b, nodes, segments, blocks, sums, limits, total, way, n)
+        reason, _ = why_cut(b, nodes, segments, blocks, sums, limits, total, elsewhere, way, n)
         if not reason:
             n += 1
             continue

@@ -50,6 +50,9 @@ class Thresholds(NamedTuple):
     cut_tools: float = 0.15
     cut_other: float = 0.3
     cut_other_content: float = 0.05
+    apart_chars: int = 500
+    rest_chars: int = 20
+    unhide_chars: int = 200
     descend: float = 0.8
     first_article: float = 0.25
     first_article_chars: int = 200
@@ -80,6 +83,8 @@ class Thresholds(NamedTuple):
     page_lost: float = 0.5
     page_links_lost: float = 0.8
     page_links: float = 0.8
+    reference_share: float = 0.3
+    reference_lost: float = 0.1
 
 
 THRESHOLDS = Thresholds()

@@ -122,3 +122,59 @@ def test_what_would_be_a_button_is_an_item_in_a_list():
     steps = "<li>Share<li>next<li>Read more"
     assert article(f"<ol>{steps}</ol>") == ["1. Share", "2. next", "3. Read more"]
     assert article("<p>Read more") == []
+
+
+COOKIES = f"<p>We use cookies on this page, and so do all of our partners. {GOOD}</p>"
+CONTACT = "<main><h1>Contact</h1><p>Call us: 555 1234.</p><p>Open 9 to 5.</p></main>"
+
+
+def test_a_banner_does_not_become_the_text_of_a_short_page():
+    for banner in ("div class=cookie-banner", "footer", "noscript", "div role=dialog", "div class=login-modal"):
+        text = lines(f"{CONTACT}<{banner}>{COOKIES}</{banner.split()[0]}>")
+        assert text[-2:] == ["Call us: 555 1234.", "Open 9 to 5."], banner
+
+
+def test_a_banner_does_not_stay_beside_a_short_article():
+    assert lines(f"<main><p>{GOOD}</p></main><div class=cookie-banner>{COOKIES}</div>") == []
+
+
+def test_what_wraps_the_whole_page_is_not_cut_off_for_its_name():
+    for name in ("overlay", "cookie-consent-page", "login"):
+        assert lines(f"<nav><a href=/>Home</a></nav><div class={name}><h1>Contact</h1>{COOKIES}</div>")
+
+
+def test_a_page_that_is_hidden_until_a_script_has_run_is_read():
+    for hidden in ("display:none", "visibility: hidden"):
+        page = f"<html><body style='{hidden}'><nav>Home</nav><p>Short, but it is all there is.</p></body></html>"
+        assert explain(page.encode(), None, None, ExtractSettings()).page["text"].endswith("all there is.")
+        wrapped = explain(f"<p>Loading<div style='{hidden}'>{PROSE}</div>".encode(), None, None, ExtractSettings())
+        assert GOOD in wrapped.page["text"]
+
+
+def test_an_error_message_that_is_hidden_stays_hidden():
+    assert (
+        lines("<div id=root></div><div style='display:none'><p>An error occurred. Please load the page again.</div>")
+        == []
+    )
+    assert article(f"<div hidden>{COOKIES * 9}</div>") == []
+
+
+def test_reference_pages_keep_all_their_sections():
+    members = "".join(f"<dt>f{i}(x)<dd>Returns the value {i}." for i in range(9))
+    sections = "".join(
+        f"<table><tr><td>{name}<td><dl>{members}</dl></table>" for name in ("Functions", "Classes", "Data")
+    )
+    table = f"<table><tr><td>Text<td><dl><dt>g<dd>{GOOD * 9}</dl></table>"
+    assert [line.split(" |")[0] for line in lines(sections + table) if line[0] in "FCDT"] == [
+        "Functions", "Classes", "Data", "Text",
+    ]  # fmt: skip
+
+
+def test_what_a_player_shows_without_a_player_is_no_text():
+    for tag in ("video", "audio", "canvas"):
+        assert article(f"<p>Before</p><{tag} src=x><p>Your browser does not support this.</p></{tag}>") == ["Before"]
+
+
+def test_a_template_ends_where_its_end_tag_is():
+    for inner in ("<p>row", "<tr><td>row", "<div><table><td>row", "<ul><li>row"):
+        assert article(f"<template>{inner}</template><p>After") == ["After"]
