@@ -8,6 +8,7 @@ from dataprep.html.dom.tags import TAG
 from dataprep.html.selection.cuts import blocks_inside, mass_of
 from dataprep.html.selection.phrases import CREDIT_LINE, STARTS, WHOLE, Phrases, phrase_of
 from dataprep.html.selection.rules import (
+    AFTER_TEXT,
     ALONE,
     CREDIT,
     LINKS,
@@ -250,8 +251,8 @@ def keep_article(nodes: Records, blocks: Records, counts: Longs, sums: Sums, lim
 def finish_article(
     b: Bytes, nodes: Records, segments: Records, blocks: Records, counts: Longs, phrases: Phrases, limits: Thresholds
 ) -> None:
-    """Take out phrases, picture credits, and headings that stand alone, at the end or before something taken out."""
-    opening = counts[BLOCKS]  # the first block of good text
+    """Take out phrases, picture credits, scraps at the end, and headings before nothing or something taken out."""
+    opening, final = counts[BLOCKS], -1  # the first and the last block of good text
     for k in range(counts[BLOCKS]):
         if blocks[k]["verdict"]:
             continue
@@ -267,8 +268,10 @@ def finish_article(
             if said & CREDIT_LINE and size <= limits.credit_chars:
                 blocks[k]["verdict"] = CREDIT
                 continue
-        if _is_good(blocks, k, limits) and not _H1 <= tag <= _H6:
-            opening = min(opening, k)
+        if _is_good(blocks, k, limits):
+            final = k
+            if not _H1 <= tag <= _H6:
+                opening = min(opening, k)
     following = counts[BLOCKS]  # the next block that is kept
     level = int(_H1)  # of the heading it is, or 0; the end is as good as one
     for k in range(counts[BLOCKS] - 1, -1, -1):
@@ -276,6 +279,11 @@ def finish_article(
             continue
         tag = nodes[blocks[k]["node"]]["tag"]
         heading = _H1 <= tag <= _H6
+        # what is marked up as text is text wherever it stands
+        marked = heading or tag == _P or _is_listed(tag) or nodes[blocks[k]["node"]]["formats"] & (T.PRE | T.QUOTE)
+        if k > final and not marked and blocks[k]["chars"] < limits.after_chars and blocks[k]["marks"] == 0:
+            blocks[k]["verdict"] = AFTER_TEXT
+            continue
         lead = blocks[k]["chars"] >= limits.lead_chars and blocks[k]["links"] == 0 and k < opening
         if (
             heading

@@ -9,11 +9,11 @@ from dataprep.html.dom.automaton import CATEGORIES, CATEGORY
 
 # why a block is not kept: a category (its place in CATEGORIES + 1), or one of these
 _OTHER = (
-    "invisible", "outside", "links", "list_of_links", "teasers", "title", "phrase", "credit",
+    "invisible", "outside", "links", "list_of_links", "teasers", "title", "phrase", "credit", "after_text",
     "heading_alone", "repeated_on_site",
 )  # fmt: skip
 REASONS: tuple[str, ...] = ("", *CATEGORIES, *_OTHER)
-INVISIBLE, OUTSIDE, LINKS, LIST_OF_LINKS, TEASERS, TITLE, PHRASE, CREDIT, ALONE, ON_SITE = (
+INVISIBLE, OUTSIDE, LINKS, LIST_OF_LINKS, TEASERS, TITLE, PHRASE, CREDIT, AFTER_TEXT, ALONE, ON_SITE = (
     np.uint8(REASONS.index(name)) for name in _OTHER
 )
 
@@ -75,6 +75,7 @@ class Thresholds(NamedTuple):
     phrase_links: float = 0.2
     phrase_longest: int = 160
     credit_chars: int = 120
+    after_chars: int = 30
     alone_blocks: int = 4
     gentle_structure: float = 0.5
     gentle_tools: float = 0.05

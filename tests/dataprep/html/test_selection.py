@@ -58,6 +58,10 @@ def test_an_article_may_end_in_anything():
     assert ending("<p>And so<p>to bed<p>“Yes”") == ["And so", "to bed", "“Yes”"]
 
 
+def test_scraps_without_markup_at_the_end_go():
+    assert ending("<div>37 views</div>") == []
+
+
 def test_a_heading_with_nothing_after_it_goes():
     assert ending("<h2>More of this</h2><div class=related-posts><p>Another</div>") == []
 
