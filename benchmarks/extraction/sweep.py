@@ -27,6 +27,7 @@ WITHOUT: dict[str, dict[str, float]] = {
     "leads": {"lead_chars": NEVER},
     "phrases": {"phrase_chars": -1, "phrase_longest": -1, "credit_chars": -1},
     "picture credits": {"credit_chars": -1},
+    "tables and lists as a whole": {"table_links": -1.0},
     "what is left over at the end": {"after_chars": 0},
     "headings that stand alone": {"alone_blocks": NEVER},
     "the gentle reading": {"reread_chars": -1},

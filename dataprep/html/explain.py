@@ -19,13 +19,13 @@ from numpy.typing import NDArray
 
 from dataprep.compiled import njit
 from dataprep.html.decode.charset_batch import decode_pages
-from dataprep.html.dom.records import BLOCKS, NODES, Records, count_tags, room_for
+from dataprep.html.dom.records import BLOCKS, NODES, Dom, Records, count_tags, room_for
 from dataprep.html.dom.scan import scan, tables
 from dataprep.html.elements import Element, Elements
 from dataprep.html.pages import PAGES, extract_pages, repeated_on
 from dataprep.html.rendering.render import render
 from dataprep.html.selection.article import container_of
-from dataprep.html.selection.cuts import cut, mass_of, reset, running_sums, why_cut
+from dataprep.html.selection.cuts import cut, mass_of, reset, running_sums, text_elsewhere, why_cut
 from dataprep.html.selection.phrases import phrase_table
 from dataprep.html.selection.rules import ARTICLE, GENTLE, PAGE, PROFILES, REASONS, SUM, THRESHOLDS, Sums, Thresholds
 from dataprep.html.selection.select import read, select, weigh
@@ -144,8 +144,8 @@ class _Reading:
         self._reset()
         running_sums(dom.blocks, dom.counts, THRESHOLDS, sums)
         total = int(sums[len(self.blocks)]["mass"])
-        roots, reasons, limits, masses = _cut_off(dom.nodes, dom.blocks, dom.counts, THRESHOLDS, sums, total, way)
-        cut(dom.nodes, dom.segments, dom.blocks, dom.counts, traits, THRESHOLDS, sums, way)
+        roots, reasons, limits, masses = _cut_off(b, dom, THRESHOLDS, sums, total, way)
+        cut(b, dom.nodes, dom.segments, dom.blocks, dom.counts, traits, THRESHOLDS, sums, way)
         container = 0 if way == PAGE else container_of(dom.nodes, dom.blocks, sums, THRESHOLDS)
         self._read(way)
         cuts = {
@@ -218,16 +218,18 @@ class _Reading:
 
 @njit(nogil=True, cache=True)
 def _cut_off(
-    nodes: Records, blocks: Records, counts: Longs, limits: Thresholds, sums: Sums, total: int, way: int
+    b: Bytes, dom: Dom, limits: Thresholds, sums: Sums, total: int, way: int
 ) -> tuple[Longs, Bytes, NDArray[np.float64], Longs]:
     """For each node, which was cut off with it inside, or -1; of those, the reason, the limit and the mass."""
+    nodes, blocks, counts = dom.nodes, dom.blocks, dom.counts
     roots = np.full(counts[NODES], -1, np.int64)
     reasons = np.zeros(counts[NODES], np.uint8)
     most = np.zeros(counts[NODES], np.float64)
     masses = np.zeros(counts[NODES], np.int64)
+    elsewhere = text_elsewhere(nodes, blocks, counts, sums, limits)
     n = 1
     while n < counts[NODES]:
-        reason, limit = why_cut(nodes, blocks, sums, limits, total, way, n)
+        reason, limit = why_cut(b, nodes, dom.segments, blocks, sums, limits, total, elsewhere, way, n)
         if not reason:
             n += 1
             continue

@@ -35,7 +35,8 @@ _CLOSES_P = (
 )
 _BLOCK = "body caption frameset head html legend noframes noscript tbody td tfoot th thead tr document amp-sidebar"
 _SKIP = (
-    "annotation-xml button head iframe noembed object optgroup option script select style svg template textarea title"
+    "annotation-xml audio button canvas head iframe noembed object optgroup option script select style svg template "
+    "textarea title video"
 )
 _SCOPE = "caption html object table td template th document"
 _LIST = "dir dl menu ol ul"
@@ -45,7 +46,7 @@ _LEAVES = (
     "b big blockquote body br center code dd div dl dt em embed h1 h2 h3 h4 h5 h6 head hr i img li listing menu meta "
     "nobr ol p pre ruby s small span strike strong sub sup table tt u ul var"
 )
-_REACHES = "button math object select svg"
+_REACHES = "audio button canvas math object select svg template video"
 _IN_HEAD = "base bgsound link meta noframes noscript script style template title"
 _INLINE = (
     "a abbr annotation audio b canvas cite code data del dfn em font i ins kbd label mark picture q rp "

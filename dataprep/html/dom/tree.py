@@ -246,6 +246,8 @@ def close_named(nodes: Records, now: Longs, stack: Records, tag: int, flags: int
         stops |= T.LIST
     if not flags & (T.BLOCK | T.REACHES):
         stops |= T.BLOCK
+    if tag == _TEMPLATE:
+        stops = 0
     for d in range(now[TOP], 0, -1):
         other = stack[d]["tag"]
         if other == tag or (heading and _H1 <= other <= _H6):

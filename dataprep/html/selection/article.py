@@ -1,6 +1,7 @@
 """The rules for a page that is an article: find the element that holds the text, keep what reads like text in it."""
 
 from dataprep.compiled import njit
+from dataprep.html.dom import tags as T
 from dataprep.html.dom.automaton import CATEGORY
 from dataprep.html.dom.records import BLOCKS, NODES, SENTENCE, Records
 from dataprep.html.dom.tags import TAG
@@ -24,9 +25,9 @@ from dataprep.text.utf8 import Bytes, Longs
 
 _BODY = CATEGORY["body"]
 _ARTICLE_LIKE = mask("body", "entry")
-_ARTICLE, _BLOCKQUOTE, _DD, _DL, _H1, _H6, _LI, _MAIN, _OL, _P, _UL, _TD, _TH, _DT = (
+_ARTICLE, _BLOCKQUOTE, _DD, _DL, _H1, _H6, _LI, _MAIN, _OL, _P, _TABLE, _UL, _TD, _TH, _DT = (
     TAG[name]
-    for name in "article blockquote dd dl h1 h6 li main ol p ul td th dt".split()  # noqa: SIM905
+    for name in "article blockquote dd dl h1 h6 li main ol p table ul td th dt".split()  # noqa: SIM905
 )
 
 
@@ -155,6 +156,39 @@ def _is_good(blocks: Records, k: int, limits: Thresholds) -> bool:
 
 
 @njit(nogil=True, cache=True)
+def _is_listed(tag: int) -> bool:
+    """An item, a cell, a term: what means something only beside its neighbours."""
+    return tag in (_LI, _DD, _DT, _TD, _TH)
+
+
+@njit(nogil=True, cache=True)
+def _of_data(nodes: Records, blocks: Records, sums: Sums, limits: Thresholds, container: int, n: int) -> bool:
+    """Whether ``n`` is in a list or table inside the container that is not one of links: it stays with all of it."""
+    if not _is_listed(nodes[n]["tag"]):
+        return False
+    while n > container and nodes[n]["tag"] not in (_UL, _OL, _DL, _TABLE):
+        n = nodes[n]["parent"]
+    if n <= container:
+        return False
+    first, last = blocks_inside(nodes, blocks, n)
+    linked = sums[last]["linked"] - sums[first]["linked"]
+    return bool(linked <= limits.table_links * (last - first))
+
+
+@njit(nogil=True, cache=True)
+def _has_section(nodes: Records, blocks: Records, counts: Longs, limits: Thresholds, k: int) -> bool:
+    """Whether the block after the heading ``k`` is kept as its text: good text, code, an item or a cell."""
+    if k + 1 >= counts[BLOCKS] or blocks[k + 1]["verdict"]:
+        return False
+    n = blocks[k + 1]["node"]
+    return bool(
+        _is_good(blocks, k + 1, limits)
+        or nodes[n]["formats"] & T.PRE
+        or (_is_listed(nodes[n]["tag"]) and blocks[k + 1]["links"] <= limits.inside_links * blocks[k + 1]["chars"])
+    )
+
+
+@njit(nogil=True, cache=True)
 def keep_article(nodes: Records, blocks: Records, counts: Longs, sums: Sums, limits: Thresholds) -> None:
     """Set the verdict of every block that is still there, by where it stands and what it looks like."""
     container = container_of(nodes, blocks, sums, limits)
@@ -168,7 +202,10 @@ def keep_article(nodes: Records, blocks: Records, counts: Longs, sums: Sums, lim
     for k in range(first):
         if nodes[blocks[k]["node"]]["tag"] == _H1:
             title = k
-    # from the last on: whether a linked heading is kept depends on what follows
+    opening = first  # the first good text inside
+    while opening < last and not _is_good(blocks, opening, limits):
+        opening += 1
+    # from the last on: whether a linked heading or a term is kept depends on what follows
     for k in range(counts[BLOCKS] - 1, -1, -1):
         if blocks[k]["verdict"]:
             continue
@@ -177,14 +214,16 @@ def keep_article(nodes: Records, blocks: Records, counts: Longs, sums: Sums, lim
         sentence = blocks[k]["flags"] & SENTENCE
         if size == 0:
             blocks[k]["verdict"] = OUTSIDE
-        elif tag == _H1:
+        elif tag == _H1 and not opening < k < last:
             blocks[k]["verdict"] = TITLE
         elif first <= k < last:
             if linked <= (limits.paragraph_links if tag == _P else limits.inside_links) * size or (
                 tag == _P and size >= limits.prose_chars and sentence
             ):
                 continue
-            if not (_H1 < tag <= _H6 and k + 1 < counts[BLOCKS] and _is_good(blocks, k + 1, limits)):
+            if _of_data(nodes, blocks, sums, limits, container, blocks[k]["node"]):
+                continue
+            if not (_H1 <= tag <= _H6 and _has_section(nodes, blocks, counts, limits, k)):
                 blocks[k]["verdict"] = LINKS
         else:
             prose = (
@@ -198,8 +237,13 @@ def keep_article(nodes: Records, blocks: Records, counts: Longs, sums: Sums, lim
                 and marks >= limits.lead_marks
                 and sentence
             )
-            listed = tag in (_LI, _DD, _TD, _TH, _DT) and linked == 0 and near_first <= k < near_last
-            if not listed and not (prose and (near_first <= k < near_last or title < k < first or lead)):
+            listed = _is_listed(tag) and linked == 0 and near_first <= k < near_last
+            defined = tag == _DT and k + 1 < counts[BLOCKS] and not blocks[k + 1]["verdict"]
+            if (
+                not listed
+                and not defined
+                and not (prose and (near_first <= k < near_last or title < k < first or lead))
+            ):
                 blocks[k]["verdict"] = OUTSIDE
 
 
@@ -207,18 +251,17 @@ def keep_article(nodes: Records, blocks: Records, counts: Longs, sums: Sums, lim
 def finish_article(
     b: Bytes, nodes: Records, segments: Records, blocks: Records, counts: Longs, phrases: Phrases, limits: Thresholds
 ) -> None:
-    """Take out phrases, picture credits, and what stands alone at the end or before something taken out."""
+    """Take out phrases, picture credits, scraps at the end, and headings before nothing or something taken out."""
     opening, final = counts[BLOCKS], -1  # the first and the last block of good text
     for k in range(counts[BLOCKS]):
         if blocks[k]["verdict"]:
             continue
         size = blocks[k]["chars"]
-        if size <= limits.phrase_longest:
+        tag = nodes[blocks[k]["node"]]["tag"]
+        if size <= limits.phrase_longest and not (_is_listed(tag) and blocks[k]["links"] == 0):
             said = phrase_of(b, nodes, segments, blocks, k, phrases)
             if said & (STARTS | WHOLE) and (
-                size <= limits.phrase_chars
-                or _H1 <= nodes[blocks[k]["node"]]["tag"] <= _H6
-                or blocks[k]["links"] > limits.phrase_links * size
+                size <= limits.phrase_chars or _H1 <= tag <= _H6 or blocks[k]["links"] > limits.phrase_links * size
             ):
                 blocks[k]["verdict"] = PHRASE
                 continue
@@ -227,18 +270,20 @@ def finish_article(
                 continue
         if _is_good(blocks, k, limits):
             final = k
-            if not _H1 <= nodes[blocks[k]["node"]]["tag"] <= _H6:
+            if not _H1 <= tag <= _H6:
                 opening = min(opening, k)
     following = counts[BLOCKS]  # the next block that is kept
-    level = 0  # of the heading it is, or 0
+    level = int(_H1)  # of the heading it is, or 0; the end is as good as one
     for k in range(counts[BLOCKS] - 1, -1, -1):
         if blocks[k]["verdict"]:
             continue
-        heading = _H1 <= nodes[blocks[k]["node"]]["tag"] <= _H6
-        if k > final and (heading or (blocks[k]["chars"] < limits.after_chars and blocks[k]["marks"] == 0)):
+        tag = nodes[blocks[k]["node"]]["tag"]
+        heading = _H1 <= tag <= _H6
+        # what is marked up as text is text wherever it stands
+        marked = heading or tag == _P or _is_listed(tag) or nodes[blocks[k]["node"]]["formats"] & (T.PRE | T.QUOTE)
+        if k > final and not marked and blocks[k]["chars"] < limits.after_chars and blocks[k]["marks"] == 0:
             blocks[k]["verdict"] = AFTER_TEXT
             continue
-        tag = nodes[blocks[k]["node"]]["tag"]
         lead = blocks[k]["chars"] >= limits.lead_chars and blocks[k]["links"] == 0 and k < opening
         if (
             heading

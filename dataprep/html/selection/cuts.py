@@ -9,7 +9,8 @@ import numpy as np
 from dataprep.compiled import njit
 from dataprep.html.dom import tags as T
 from dataprep.html.dom.automaton import CATEGORY
-from dataprep.html.dom.records import BLOCKS, NODES, Records
+from dataprep.html.dom.measure import ends_sentence
+from dataprep.html.dom.records import BLOCKS, NODES, SENTENCE, TEXT, Records
 from dataprep.html.dom.tags import TAG
 from dataprep.html.selection.rules import (
     CONTENT,
@@ -24,17 +25,19 @@ from dataprep.html.selection.rules import (
     Thresholds,
     mask,
 )  # fmt: skip
-from dataprep.text.utf8 import Longs
+from dataprep.text.utf8 import Bytes, Longs
 
-_COMMENT, _ENTRY, _FRIEND, _RELATED, _SIDE = (
+_COMMENT, _ENTRY, _FRIEND, _HIDDEN, _RELATED, _SIDE = (
     CATEGORY[name]
-    for name in "comment entry false_friend related side".split()  # noqa: SIM905
+    for name in "comment entry false_friend hidden related side".split()  # noqa: SIM905
 )
 _BEFRIENDED = mask("hidden", "tags")
 _GENTLE = mask("comment", "footer")
 _GENTLE_TOOLS = mask("cookie", "share")
+_APART = mask("cookie", "footer", "hidden", "login")  # never the text where there is any other
 _OTHER = NEGATIVE & ~(STRUCTURE | TOOLS | _SIDE)
-_HTML, _BODY, _MAIN, _A = TAG["html"], TAG["body"], TAG["main"], TAG["a"]
+_LAYOUT = mask("comment", "footer", "nav", "side", "hidden", "form", "cookie", "login")  # what a cell may be as a whole
+_A, _BODY, _DD, _DT, _HTML, _MAIN, _TD, _TH = (TAG[name] for name in "a body dd dt html main td th".split())  # noqa: SIM905
 
 
 @njit(nogil=True, cache=True)
@@ -47,7 +50,7 @@ def _good(blocks: Records, k: int, limits: Thresholds) -> int:
 @njit(nogil=True, cache=True)
 def running_sums(blocks: Records, counts: Longs, limits: Thresholds, sums: Sums) -> None:
     """Fill ``sums`` (one more than blocks) over the blocks that are still there."""
-    sums[0]["mass"] = sums[0]["links"] = sums[0]["chars"] = 0
+    sums[0]["mass"] = sums[0]["links"] = sums[0]["chars"] = sums[0]["linked"] = 0
     for k in range(counts[BLOCKS]):
         good = linked = size = 0
         if blocks[k]["verdict"] == 0:
@@ -56,6 +59,7 @@ def running_sums(blocks: Records, counts: Longs, limits: Thresholds, sums: Sums)
         sums[k + 1]["mass"] = sums[k]["mass"] + good
         sums[k + 1]["links"] = sums[k]["links"] + linked
         sums[k + 1]["chars"] = sums[k]["chars"] + size
+        sums[k + 1]["linked"] = sums[k]["linked"] + (linked > limits.inside_links * size)
 
 
 @njit(nogil=True, cache=True)
@@ -130,27 +134,99 @@ def _limit(bits: np.uint64, limits: Thresholds, way: int) -> float:
 
 
 @njit(nogil=True, cache=True)
+def text_elsewhere(nodes: Records, blocks: Records, counts: Longs, sums: Sums, limits: Thresholds) -> bool:
+    """Whether the page has text, links aside, outside all that is hidden or named as something else."""
+    rest = sums[counts[BLOCKS]]["chars"] - sums[counts[BLOCKS]]["links"]
+    n = 1
+    while n < counts[NODES] and rest >= limits.rest_chars:
+        tag = nodes[n]["tag"]
+        named = nodes[n]["categories"] & NEGATIVE and not nodes[n]["categories"] & _ENTRY
+        if tag in (_HTML, _BODY, _MAIN, _A) or not (named or nodes[n]["hidden"]):
+            n += 1
+            continue
+        first, last = blocks_inside(nodes, blocks, n)
+        rest -= sums[last]["chars"] - sums[first]["chars"] - sums[last]["links"] + sums[first]["links"]
+        n = nodes[n]["end"]
+    return bool(rest >= limits.rest_chars)
+
+
+@njit(nogil=True, cache=True)
+def _first_from(segments: Records, first: int, last: int, byte: int) -> int:
+    """The first of the segments from ``first`` to ``last - 1`` that begins at this byte or after it."""
+    while first < last:
+        middle = (first + last) // 2
+        if segments[middle]["start"] < byte:
+            first = middle + 1
+        else:
+            last = middle
+    return first
+
+
+@njit(nogil=True, cache=True)
+def _in_sentence(b: Bytes, nodes: Records, segments: Records, blocks: Records, limits: Thresholds, n: int) -> bool:
+    """Whether node ``n`` is a part of a sentence: text goes on after it, and before it no sentence has ended."""
+    k = nodes[n]["first"]
+    if nodes[n]["last"] != k + 1 or blocks[k]["node"] >= n:
+        return False
+    if not blocks[k]["flags"] & SENTENCE and not _good(blocks, k, limits):
+        return False
+    first, last = blocks[k]["first"], blocks[k + 1]["first"]
+    before = _first_from(segments, first, last, nodes[n]["inner"]) - 1
+    after = _first_from(segments, first, last, nodes[n]["outer"])
+    if before < first or after >= last or segments[before]["kind"] != TEXT or segments[after]["kind"] != TEXT:
+        return False
+    if segments[before]["chars"] == 0 or segments[after]["chars"] == 0:
+        return False
+    return not ends_sentence(b, segments[before]["start"], segments[before]["end"])
+
+
+@njit(nogil=True, cache=True)
 def why_cut(
-    nodes: Records, blocks: Records, sums: Sums, limits: Thresholds, total: int, way: int, n: int
+    b: Bytes,
+    nodes: Records,
+    segments: Records,
+    blocks: Records,
+    sums: Sums,
+    limits: Thresholds,
+    total: int,
+    elsewhere: bool,
+    way: int,
+    n: int,
 ) -> tuple[int, float]:
-    """The reason for which node ``n`` is cut off, or 0; and the largest share of the mass at which it would be."""
-    if nodes[n]["hidden"]:
+    """The reason for which node ``n`` is cut off, or 0; and the largest share of the mass at which it would be.
+
+    ``elsewhere`` is what `text_elsewhere` says.
+    """
+    bits, hidden = nodes[n]["categories"], nodes[n]["hidden"]
+    if not bits & NEGATIVE and not hidden:
+        return 0, 0.0
+    tag = nodes[n]["tag"]
+    mass = mass_of(nodes, blocks, sums, n)
+    # some pages are hidden as a whole until a script has run
+    whole = not elsewhere and mass >= limits.unhide_chars and mass > limits.cut_structure * total
+    if hidden and tag not in (_HTML, _BODY) and not whole:
         return int(INVISIBLE), 1.0
-    bits = nodes[n]["categories"]
     if bits & _FRIEND:
         bits &= ~_BEFRIENDED
-    tag = nodes[n]["tag"]
     # a link is told by its block: one inside a sentence belongs to it, whatever it is named
     if not bits & NEGATIVE or bits & _ENTRY or tag in (_HTML, _BODY, _MAIN, _A):
         return 0, 0.0
-    if way == GENTLE:
+    # highlighters name pieces of code "comment", "tag", "meta"
+    if nodes[n]["formats"] & (T.PRE | T.CODE):
+        return 0, 0.0
+    apart = elsewhere and mass <= limits.apart_chars and bits & _APART and not bits & CONTENT
+    if way == GENTLE and not apart:
         bits &= _GENTLE | _GENTLE_TOOLS
         if not bits:
             return 0, 0.0
     if way == PAGE and bits & _COMMENT:
         return 0, 0.0
-    mass = mass_of(nodes, blocks, sums, n)
-    limit = _limit(bits, limits, way)
+    # a cell of data is a part of its row, whatever it is named
+    if tag in (_TD, _TH, _DT, _DD) and not bits & _LAYOUT and nodes[n]["last"] == nodes[n]["first"] + 1:
+        return 0, 0.0
+    if not bits & _HIDDEN and _in_sentence(b, nodes, segments, blocks, limits, n):
+        return 0, 0.0
+    limit = 1.0 if apart else _limit(bits, limits, way)
     if mass > limit * total:
         return 0, 0.0
     if bits & NEGATIVE == _RELATED and mass > 0:
@@ -162,6 +238,7 @@ def why_cut(
 
 @njit(nogil=True, cache=True)
 def cut(
+    b: Bytes,
     nodes: Records,
     segments: Records,
     blocks: Records,
@@ -177,10 +254,11 @@ def cut(
     for k in range(counts[BLOCKS]):
         if blocks[k]["verdict"] == ON_SITE:  # what the site repeats must not let something else hold more of the page
             total += _good(blocks, k, limits)
+    elsewhere = text_elsewhere(nodes, blocks, counts, sums, limits)
     dropped = False
     n = 1
     while n < counts[NODES]:
-        reason, _ = why_cut(nodes, blocks, sums, limits, total, way, n)
+        reason, _ = why_cut(b, nodes, segments, blocks, sums, limits, total, elsewhere, way, n)
         if not reason:
             n += 1
             continue

@@ -34,7 +34,8 @@ STRUCTURE = mask("comment", "footer", "nav")
 TOOLS = mask("share", "tools", "form")
 CONTENT = mask("body", "main")
 
-SUM = np.dtype([("mass", np.int64), ("links", np.int64), ("chars", np.int64)])  # over the blocks before one
+# over the blocks before one; ``linked`` counts those that are mostly links
+SUM = np.dtype([("mass", np.int64), ("links", np.int64), ("chars", np.int64), ("linked", np.int64)], align=True)
 Sums = NDArray[np.void]
 
 
@@ -49,10 +50,14 @@ class Thresholds(NamedTuple):
     cut_tools: float = 0.15
     cut_other: float = 0.3
     cut_other_content: float = 0.05
+    apart_chars: int = 500
+    rest_chars: int = 20
+    unhide_chars: int = 200
     descend: float = 0.8
     first_article: float = 0.25
     first_article_chars: int = 200
     list_links: float = 0.6
+    table_links: float = 0.67
     teaser_children: int = 3
     teaser_share: float = 0.7
     teaser_chars: int = 12
@@ -79,6 +84,8 @@ class Thresholds(NamedTuple):
     page_lost: float = 0.5
     page_links_lost: float = 0.8
     page_links: float = 0.8
+    reference_share: float = 0.3
+    reference_lost: float = 0.1
 
 
 THRESHOLDS = Thresholds()

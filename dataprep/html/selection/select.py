@@ -11,6 +11,7 @@ leave behind most of the text that was not cut off is read as a page.
 """
 
 from dataprep.compiled import njit
+from dataprep.html.dom import tags as T
 from dataprep.html.dom.records import BLOCKS, Dom, Records
 from dataprep.html.dom.tags import TAG
 from dataprep.html.selection.article import finish_article, keep_article
@@ -42,7 +43,9 @@ def select(b: Bytes, dom: Dom, traits: Records, phrases: Phrases, limits: Thresh
         if _kept(blocks, counts) < 2 * kept:
             reset(nodes, segments, blocks, counts)
             read(b, nodes, segments, blocks, counts, traits, phrases, limits, sums, ARTICLE)
-    if profile == AUTO and _loses_text(blocks, counts, limits):
+    if profile == AUTO and (
+        _loses_text(blocks, counts, limits) or _loses_reference(nodes, segments, blocks, counts, limits)
+    ):
         reset(nodes, segments, blocks, counts)
         read(b, nodes, segments, blocks, counts, traits, phrases, limits, sums, PAGE)
         return PAGE
@@ -85,6 +88,21 @@ def _loses_text(blocks: Records, counts: Longs, limits: Thresholds) -> bool:
 
 
 @njit(nogil=True, cache=True)
+def _loses_reference(nodes: Records, segments: Records, blocks: Records, counts: Longs, limits: Thresholds) -> bool:
+    """Whether the page is mostly code, terms and definitions, and the article rules lost sections of it."""
+    kept, _, lost, _ = weigh(blocks, counts)
+    if lost <= limits.reference_lost * (kept + lost):
+        return False
+    reference = 0
+    for k in range(counts[BLOCKS]):
+        if blocks[k]["verdict"] == 0 or OUTSIDE <= blocks[k]["verdict"] <= ALONE:
+            n = segments[blocks[k]["first"]]["node"]
+            if nodes[n]["formats"] & (T.PRE | T.CODE) or nodes[blocks[k]["node"]]["tag"] in (_DD, _DT):
+                reference += blocks[k]["chars"] - blocks[k]["links"]
+    return bool(reference > limits.reference_share * (kept + lost))
+
+
+@njit(nogil=True, cache=True)
 def read(
     b: Bytes,
     nodes: Records,
@@ -98,7 +116,7 @@ def read(
     way: int,
 ) -> None:
     """Set the verdicts by the rules of one way to read a page."""
-    cut(nodes, segments, blocks, counts, traits, limits, sums, way)
+    cut(b, nodes, segments, blocks, counts, traits, limits, sums, way)
     if way == PAGE:
         _keep_page(b, nodes, segments, blocks, counts, phrases, limits)
     else:
