@@ -82,6 +82,7 @@ def arrow_pages(payloads: Sequence[bytes], urls: Sequence[str | None]) -> pa.Rec
             "payload": pa.array(payloads, pa.large_binary()),
             "charset": pa.nulls(len(payloads), pa.string()),
             "url": pa.array(urls, pa.string()),
+            "date": pa.nulls(len(payloads), pa.timestamp("ms")),
         }
     )
 

@@ -27,6 +27,7 @@ from dataprep.html.dom.tags import ATTRIBUTES, TAGS
 from dataprep.html.links import find_links
 from dataprep.html.metadata.choose import room
 from dataprep.html.metadata.collect import words
+from dataprep.html.metadata.dates import LAST_DAY
 from dataprep.html.metadata.fields import metadata
 from dataprep.html.rendering.render import render
 from dataprep.html.selection.phrases import phrase_table
@@ -97,7 +98,7 @@ def run_render(page: Bytes, dom: Dom) -> Any:
 
 def run_metadata(page: Bytes, dom: Dom) -> Any:
     found = room(1)
-    metadata(page, dom, np.frombuffer(b"https://example.org/2020/01/02/", np.uint8), words(), found, 0)
+    metadata(page, dom, np.frombuffer(b"https://example.org/2020/01/02/", np.uint8), LAST_DAY, words(), found, 0)
     return [bytes(found.text[start:end]) for start, end in found.ends.tolist()]
 
 

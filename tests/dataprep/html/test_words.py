@@ -31,6 +31,7 @@ from dataprep.html.dom.automaton import (
 from dataprep.html.dom.records import NODES, count_tags, room_for
 from dataprep.html.dom.scan import scan, tables
 from dataprep.html.dom.tags import TAG, TAGS, traits
+from dataprep.html.pages import PAGES as PAGE_BATCH
 from dataprep.html.pages import extract_pages
 from dataprep.html.selection.phrases import FOLDED, KINDS, fold_table, folded, phrase_of, phrase_table
 from dataprep.html.selection.rules import NEGATIVE
@@ -56,8 +57,7 @@ def scanned(page, table):
 
 
 def text_of(page):
-    columns = {"payload": pa.array([page.encode()], pa.large_binary()), "charset": pa.array(["utf-8"])}
-    batch = pa.record_batch(columns | {"url": pa.nulls(1, pa.string())})
+    batch = pa.RecordBatch.from_pylist([{"payload": page.encode(), "charset": "utf-8"}], schema=PAGE_BATCH)
     text = extract_pages(batch, ExtractSettings(profile="article")).column("text")[0].as_py()
     return [line for line in text.split("\n") if line]
 
