@@ -10,7 +10,7 @@ from dataprep.settings import Settings
 
 # weights of false positives and false negatives in datasketch's optimiser. A false candidate costs one comparison,
 # since candidates are verified; a pair that was never a candidate is lost
-FALSE_POSITIVE_WEIGHT, FALSE_NEGATIVE_WEIGHT = 0.01, 0.99
+FALSE_POSITIVE_WEIGHT, FALSE_NEGATIVE_WEIGHT = 0.002, 0.998
 
 NormalisationName = Literal[
     "words-1", "datatrove-0.10", "datatrove-en-0.10", "text-dedup-0.4", "bigcode-1", "redpajama-2"

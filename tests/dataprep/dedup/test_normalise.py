@@ -111,7 +111,7 @@ def test_a_preset_is_its_fields_and_others_override_them(name):
 def test_presets_have_the_bands_that_their_tools_use():
     shapes = {name: DedupSettings(preset=name).shape() for name in PRESETS}
     assert shapes == {
-        "corpusmill": (18, 7),
+        "corpusmill": (21, 6),
         "fineweb": (14, 8),
         "datatrove": (14, 8),
         "text-dedup": (25, 10),

@@ -226,6 +226,6 @@ def test_the_keep_policy_puts_documents_without_the_value_last(chosen, best_firs
 
 
 def test_bands_and_rows_are_chosen_for_the_threshold_or_given():
-    assert DedupSettings(threshold=0.8).shape() == (18, 7)
+    assert DedupSettings(threshold=0.8).shape() == (21, 6)
     assert DedupSettings(bands=14, rows=8, permutations=112).shape() == (14, 8)
     assert DedupSettings(threshold=0.9).shape()[1] > DedupSettings(threshold=0.7).shape()[1]
