@@ -160,7 +160,7 @@ def test_a_run_cut_short_in_the_index_continues_to_the_same_bytes(tmp_path, old)
         (None, {}, "has no finished unique stage"),
         ({"index": False}, {}, "kept no index; run it again with deduplicate.index: true"),
         ({"index": True, "shingle": 4}, {}, "made with deduplicate.shingle 4, here it is 5"),
-        ({"index": True}, {"bands": 14, "rows": 8}, "made with deduplicate.bands 18, here it is 14"),
+        ({"index": True}, {"bands": 14, "rows": 8}, "made with deduplicate.bands 21, here it is 14"),
     ],
 )
 def test_an_earlier_run_that_cannot_be_compared_with_is_named_with_what_to_do(tmp_path, earlier, here, message):
