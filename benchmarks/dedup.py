@@ -4,11 +4,12 @@
     python -m benchmarks.dedup [--rivals RIVALS/bin/python] signatures PATH… [--documents 2000]
 
 ``whole``: DOCUMENTS is a Parquet or JSON Lines file, or a folder of the latter, with ``id`` and ``text``; PAIRS names
-similar ones: tab-separated ``a b …`` with a heading, or JSON Lines with ``a`` and ``b``; their exact Jaccard similarity
-(word 5-grams, words as in ``words-1``) is computed here. Both tools read four JSON Lines files and write files: ours is the command
-``dataprep deduplicate`` in a process of its own, with ``deduplicate.FIELD=VALUE``; datatrove's four stages run one
-after the other in one process. Recall: pairs of which at least one document went. Precision: removed documents whose
-kept copy is as similar as that, exactly; datatrove's kept copy is the one left of the cluster.
+similar ones: tab-separated ``a b …`` with a heading, or JSON Lines with ``a`` and ``b``; their exact Jaccard
+similarity (word 5-grams, words as in ``words-1``) is computed here. Both tools read four JSON Lines files and write
+files: ours is the command ``dataprep deduplicate`` in a process of its own, with ``deduplicate.FIELD=VALUE``;
+datatrove's four stages run one after the other in one process. Recall: pairs of which at least one document went.
+Precision: removed documents whose kept copy is as similar as that, exactly; datatrove's kept copy is the one left of
+the cluster.
 
 ``signatures``: one core, documents in memory (`benchmarks.documents`). RIVALS has benchmarks/rivals/dedup.txt.
 """
