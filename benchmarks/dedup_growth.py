@@ -15,7 +15,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,11 +23,6 @@ import numpy as np
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from benchmarks.extraction.report import print_table
-from dataprep.dedup import components, rows
-from dataprep.dedup.bands import candidate_keys
-from dataprep.dedup.hashing import partition_of
-from dataprep.dedup.index import signature_file
-from dataprep.dedup.settings import DedupSettings
 from dataprep.dedup.sidecar import Signatures
 from dataprep.recipe import parse_recipe
 from pipelines.batches import Split
@@ -36,7 +30,7 @@ from pipelines.earlier import Corpus
 from pipelines.local import in_process_runner
 from pipelines.receipts import Receipt
 from pipelines.stage import Build
-from pipelines.unique import JoinBuckets, Rows, UniqueStage
+from pipelines.unique import JoinBuckets, SignPart, UniqueStage
 
 PART = 100_000
 SEED = 5
@@ -85,24 +79,15 @@ def _chain(links: int, permutations: int) -> np.ndarray:
     return values
 
 
-@dataclass(frozen=True)
-class Sign:
+class Sign(SignPart):
     """In the place of the stage's own mapper, which would read texts."""
 
-    directory: str
-    settings: DedupSettings
-    partitions: int
-
-    def __call__(self, split: Split, receipt: Receipt) -> Rows:
+    def signatures(self, split: Split, receipt: Receipt) -> Signatures:
+        started = time.process_time()
         work = split.load()
         signatures = made_up(work["first"], work["last"], work["of"], self.settings.permutations)
-        signatures.save(signature_file(self.directory, split.index), self.settings)
-        started = time.process_time()
-        references = rows.references(split.index, len(signatures.ids))
-        keys, members = components.collapse_buckets(*candidate_keys(signatures, references, self.settings))
-        yield from rows.divided(rows.pairs(keys, members), partition_of(keys, self.partitions))
-        receipt.extra["shingles"] = int(signatures.shingles.sum(dtype=np.int64))
-        receipt.extra["seconds_for_keys"] = time.process_time() - started
+        receipt.extra["seconds_for_making"] = time.process_time() - started
+        return signatures
 
 
 class Stage(UniqueStage):
@@ -119,8 +104,8 @@ class Stage(UniqueStage):
         return self.plan()
 
     def build_candidates(self, splits: beam.PCollection, corpus: Corpus, partitions: int) -> beam.PCollection:
-        sign = Sign(self.directory, self.recipe.deduplicate, partitions)
-        return splits | self._shuffle("sign", sign, JoinBuckets(self.directory))
+        sign = Sign(self.directory, self.recipe.deduplicate, corpus, partitions)
+        return splits | self.shuffle("sign", sign, JoinBuckets(self.directory))
 
 
 def measure(documents: int, folder: str) -> None:
@@ -142,7 +127,7 @@ def measure(documents: int, folder: str) -> None:
         spent[phase] = time.monotonic() - started
 
     stage.execute(run)
-    making = sum(r["cpu_seconds"] - r["extra"]["seconds_for_keys"] for r in stage.receipts("sign"))
+    making = sum(r["extra"]["seconds_for_making"] for r in stage.receipts("sign"))
     rounds = [f"{kind}-{number:02d}" for number in range(40) for kind in ("large", "small")]
     moved = {
         name: sum(receipt["size"] for receipt in stage.receipts(f"{name}.reduce"))

@@ -16,6 +16,7 @@ from datetime import datetime
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import xxhash
 
 BATCH_BYTES = 16 << 20
@@ -143,3 +144,8 @@ class BatchBuilder:
         ]
         self.rows, self.bytes = [], 0
         return pa.RecordBatch.from_arrays(columns, schema=SCHEMA)
+
+
+def characters(batch: pa.RecordBatch) -> int:
+    """How many code points the texts of a batch have."""
+    return pc.sum(pc.utf8_length(batch.column("text")), min_count=0).as_py()

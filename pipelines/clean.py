@@ -18,7 +18,7 @@ from dataprep.child.parent import borrowed
 from dataprep.clean.catalogue import STEPS, describe_step
 from dataprep.clean.sandbox import Sandbox
 from dataprep.clean.settings import CleanSettings
-from dataprep.document import CHARACTERS, EXTRACTED
+from dataprep.document import CHARACTERS, EXTRACTED, characters
 from dataprep.parts import PartWriter, read_part
 from dataprep.rules import REJECTED_BY, decide, separate
 from dataprep.steps import Step
@@ -91,7 +91,7 @@ class CleanPart:
             PartWriter(storage.join(self.directory, "removed", file), schema) as removed,
         ):
             for batch in read_part(path):
-                receipt.tally.take(batch.num_rows, pc.sum(pc.utf8_length(batch.column("text"))).as_py() or 0)
+                receipt.tally.take(batch.num_rows, characters(batch))
                 measured, quarantined = sandbox.apply(batch)
                 for row in quarantined:
                     receipt.quarantine(row)

@@ -21,7 +21,7 @@ import pyarrow.compute as pc
 from dataprep import storage
 from dataprep.dedup.hashing import partition_of
 from dataprep.dedup.rows import divided
-from dataprep.document import EXTRACTED, Regrouped
+from dataprep.document import EXTRACTED, Regrouped, characters
 from dataprep.html.extraction import REMOVED, Outcome, extract, sample_items
 from dataprep.html.settings import ExtractSettings
 from dataprep.html.sites.memory import SiteMemory, repeated
@@ -38,7 +38,7 @@ from dataprep.storage import FileInfo
 from dataprep.tally import Tally
 from pipelines.batches import Split
 from pipelines.receipts import Receipt
-from pipelines.shuffle import Each, PartitionShuffle
+from pipelines.shuffle import Each
 from pipelines.stage import Build, Run, Stage, sum_extras
 
 SEGMENT = "seg-"
@@ -51,6 +51,7 @@ class DocumentsStage(Stage):
     code = (
         "dataprep.child",
         "dataprep.dedup.hashing",
+        "dataprep.dedup.rows",
         "dataprep.html",
         "dataprep.sources",
         "dataprep.text.normal",
@@ -109,14 +110,14 @@ class DocumentsStage(Stage):
     def build_memory(self, splits: beam.PCollection, partitions: int) -> beam.PCollection:
         sample = SampleSplit(self.recipe.extract, partitions)
         remember = RememberSites(self.directory, partitions)
-        return splits | "documents/sites" >> PartitionShuffle("sites", self.directory, sample, remember, self.kind)
+        return splits | self.shuffle("sites", sample, remember)
 
     def build_documents(self, splits: beam.PCollection, partitions: int) -> beam.PCollection:
         extract = ExtractSplit(self.directory, self.recipe.extract, partitions)
         return splits | "documents/extract" >> Each("extract", self.directory, extract)
 
     def _partitions(self, splits: Iterable[Split]) -> int:
-        return max(1, -(-sum(split.size for split in splits) // self.partition_bytes))
+        return self.partitions(sum(split.size for split in splits))
 
     def finish(self) -> tuple[Tally, dict[str, Any]]:
         """Adds what lay beside the input files and was not read: names of the first few, and how many."""
@@ -221,5 +222,5 @@ def _count(outcome: Outcome, receipt: Receipt) -> None:
         receipt.quarantine(row)
     for reason in pc.value_counts(outcome.removed.column("rejected_by")).to_pylist():
         receipt.tally.remove(reason["values"], reason["counts"])
-    receipt.tally.keep(outcome.kept.num_rows, pc.sum(pc.utf8_length(outcome.kept.column("text"))).as_py() or 0)
+    receipt.tally.keep(outcome.kept.num_rows, characters(outcome.kept))
     receipt.pulse()

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -12,15 +13,14 @@ from dataprep import storage
 from dataprep.dedup import rows
 from dataprep.dedup.bands import candidate_keys
 from dataprep.dedup.hashing import I64, U64, partition_of
-from dataprep.dedup.index import EarlierRun, rows_file, signature_file, write_keys
+from dataprep.dedup.index import EarlierRun, rows_file, signature_file, tombstones_file, write_keys
 from dataprep.dedup.settings import DedupSettings
 from dataprep.dedup.sidecar import Signatures, joined
 from dataprep.parts import PartWriter
 from pipelines.batches import Split
 from pipelines.receipts import Receipt
-from pipelines.shuffle import work_directory
+from pipelines.shuffle import work_file
 
-PART_GROUPS = 256  # at most so many partitions when rows go back to their parts
 TOMBSTONE_SCHEMA = pa.schema(
     [
         pa.field("id", pa.binary(16), nullable=False),
@@ -49,6 +49,11 @@ class Corpus:
         run = self.run_of(part)
         return run.signatures(part) if run else Signatures.load(signature_file(self.directory, part))
 
+    def alive(self, part: int, ids: U64) -> npt.NDArray[np.bool_]:
+        """Which documents of a part have not yielded to another of the runs."""
+        run = self.run_of(part)
+        return run.alive(ids) if run else np.ones(len(ids), np.bool_)
+
     def place(self, part: int, wanted: I64) -> tuple[str, I64]:
         """The Parquet file that has the rows ``wanted`` of a part, and which of its rows they are."""
         run = self.run_of(part)
@@ -62,22 +67,13 @@ class Corpus:
         with storage.open_read(path) as handle:
             return pq.read_table(handle, columns=columns).take(places)
 
-    def is_earlier(self, references: U64) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    def is_earlier(self, references: U64) -> npt.NDArray[np.bool_]:
         return rows.part_of(references) >= self.parts
 
     def look_up(self, keys: U64) -> Iterator[tuple[U64, U64]]:
         """The documents of earlier runs that have one of ``keys``."""
         for run in self.runs:
             yield run.look_up(keys)
-
-
-def group_width(parts: int) -> int:
-    """How many neighbouring parts share a partition when rows go back to their parts."""
-    return max(1, -(-parts // PART_GROUPS))
-
-
-def work_file(directory: str, phase: str, index: int) -> str:
-    return storage.join(work_directory(directory, phase), f"{index:05d}.arrow")
 
 
 def read_verdicts(directory: str, partition: int) -> pa.RecordBatch:
@@ -138,7 +134,7 @@ class WriteTombstones:
 
     def __call__(self, split: Split, receipt: Receipt) -> dict[str, Any]:
         run = self.corpus.runs[split.index]
-        path = storage.join(self.corpus.directory, "tombstones", f"run-{split.name}.parquet")
+        path = tombstones_file(self.corpus.directory, split.index)
         with PartWriter(path, TOMBSTONE_SCHEMA) as writer:
             for part in range(run.first_part, run.first_part + run.parts):
                 verdicts = verdicts_of_part(read_verdicts(self.corpus.directory, part // self.width), part)

@@ -14,7 +14,7 @@ import unicodedata
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 import apache_beam as beam
 import numpy as np
@@ -26,6 +26,7 @@ from dataprep import storage
 from dataprep.dedup.hashing import partition_of
 from dataprep.dedup.rows import divided, read_rows, write_rows
 from dataprep.dedup.sidecar import halves
+from dataprep.document import characters
 from dataprep.parts import PartWriter, read_part
 from dataprep.passages import rows
 from dataprep.passages.anchors import anchor_hashes, anchor_words
@@ -39,13 +40,11 @@ from dataprep.tally import Tally
 from dataprep.text.utf8 import Hashes, Utf8
 from pipelines.batches import Split
 from pipelines.receipts import Receipt
-from pipelines.shuffle import Each, Kind, PartitionShuffle, work_directory
+from pipelines.shuffle import Each, Kind, group_width, work_file
 from pipelines.stage import Build, Run, Stage
 
 if TYPE_CHECKING:
     from dataprep.recipe import Recipe
-
-PART_GROUPS = 256  # at most so many partitions when rows go back to their parts
 
 Rows = Iterator[tuple[int, pa.RecordBatch]]
 
@@ -63,8 +62,6 @@ class PassagesStage(Stage):
     )
     upstream = ("unique",)
     phases = ("anchors", "repeated", "units", "verdicts", "write")
-
-    partition_bytes: ClassVar[int] = 64 << 20  # of rows; grouping takes several times as much
 
     def __init__(self, recipe: "Recipe", out: str, kind: Kind = "files") -> None:
         super().__init__(recipe, out, kind)
@@ -99,37 +96,31 @@ class PassagesStage(Stage):
         n = self.rules.substring_tokens
         if n is not None:
             density = 2 / (n - anchor_words(n) + 2)  # of anchors among words (Schleimer et al. 2003)
-            anchors = self._partitions(int(size / 2 * density) * rows.ANCHOR_BYTES)  # a word has two bytes at least
+            anchors = self.partitions(int(size / 2 * density) * rows.ANCHOR_BYTES)  # a word has two bytes at least
             run("anchors", partial(self.build_anchors, partitions=anchors, parts=len(parts)), parts)
             found = sum(receipt["work"]["anchors"] for receipt in self.receipts("anchors.reduce"))
             stretches = int(found / density)
         # each line and each paragraph has so many letters, and what ends it
         whole = 2 * size // (self.rules.characters + 1)
-        units = self._partitions((whole + stretches) * rows.ROW_BYTES)
+        units = self.partitions((whole + stretches) * rows.ROW_BYTES)
         run("units", partial(self.build_verdicts, partitions=units, parts=len(parts)), parts)
         run("write", partial(self.build_output, parts=len(parts)), parts)
-
-    def _partitions(self, size: int) -> int:
-        return max(1, -(-size // self.partition_bytes))
-
-    def _shuffle(self, phase: str, mapper: Any, reducer: Any) -> beam.PTransform:
-        return f"passages/{phase}" >> PartitionShuffle(phase, self.directory, mapper, reducer, self.kind)
 
     def build(self, splits: beam.PCollection) -> beam.PCollection:
         return self.build_output(splits, parts=len(self.upstream_parts("unique")))
 
     def build_anchors(self, splits: beam.PCollection, partitions: int, parts: int) -> beam.PCollection:
         n = self.rules.substring_tokens or 0
-        repeated = splits | self._shuffle("anchors", AnchorsOfPart(n, partitions), RepeatedAnchors(self.directory))
-        return repeated | self._shuffle(
+        repeated = splits | self.shuffle("anchors", AnchorsOfPart(n, partitions), RepeatedAnchors(self.directory))
+        return repeated | self.shuffle(
             "repeated", ByPart(group_width(parts)), GatherRows(self.directory, "repeated", rows.in_order_of_anchors)
         )
 
     def build_verdicts(self, splits: beam.PCollection, partitions: int, parts: int) -> beam.PCollection:
         width = group_width(parts)
         units = UnitsOfPart(self.directory, self.rules, partitions, width)
-        judged = splits | self._shuffle("units", units, JudgeUnits(self.directory, self.rules))
-        return judged | self._shuffle(
+        judged = splits | self.shuffle("units", units, JudgeUnits(self.directory, self.rules))
+        return judged | self.shuffle(
             "verdicts", ByPart(width), GatherRows(self.directory, "verdicts", rows.in_order_of_keys)
         )
 
@@ -153,15 +144,6 @@ def text_bytes(part: pq.FileMetaData) -> int:
     names = [part.schema.column(i).path for i in range(part.num_columns)]
     column = names.index("text")
     return sum(part.row_group(group).column(column).total_uncompressed_size for group in range(part.num_row_groups))
-
-
-def group_width(parts: int) -> int:
-    """How many neighbouring parts share a partition when rows go back to their parts."""
-    return max(1, -(-parts // PART_GROUPS))
-
-
-def work_file(directory: str, phase: str, index: int) -> str:
-    return storage.join(work_directory(directory, phase), f"{index:05d}.arrow")
 
 
 def rows_of_part(directory: str, phase: str, part: int, width: int) -> pa.RecordBatch | None:
@@ -326,7 +308,3 @@ def _count(
     for row in table.group_by("reason").aggregate([("characters", "sum"), ("characters", "count")]).to_pylist():
         spans[row["reason"]] = spans.get(row["reason"], 0) + row["characters_count"]
         lengths[row["reason"]] = lengths.get(row["reason"], 0) + row["characters_sum"]
-
-
-def characters(batch: pa.RecordBatch) -> int:
-    return pc.sum(pc.utf8_length(batch.column("text"))).as_py() or 0

@@ -26,6 +26,8 @@ Mapper = Callable[[Split, Receipt], Iterator[tuple[int, pa.RecordBatch]]]
 Reducer = Callable[[int, Iterable[pa.RecordBatch], Receipt], Any]
 Kind = Literal["files", "beam"]
 
+PART_GROUPS = 256  # at most so many partitions when rows go back to their parts
+
 
 class Each(beam.PTransform):
     """Run ``task`` on every split: ``PCollection[Split]`` → ``PCollection[Split]`` of what the tasks returned."""
@@ -60,6 +62,16 @@ class PartitionShuffle(beam.PTransform):
 
 def work_directory(directory: str, phase: str) -> str:
     return storage.join(directory, "_work", phase)
+
+
+def work_file(directory: str, phase: str, index: int) -> str:
+    """A file that a task leaves for the next phase."""
+    return storage.join(work_directory(directory, phase), f"{index:05d}.arrow")
+
+
+def group_width(parts: int) -> int:
+    """How many neighbouring parts share a partition when rows go back to their parts."""
+    return max(1, -(-parts // PART_GROUPS))
 
 
 class _Phase(beam.DoFn):

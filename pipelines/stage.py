@@ -29,7 +29,7 @@ from dataprep.storage import FileInfo
 from dataprep.tally import Tally
 from pipelines.batches import Split
 from pipelines.receipts import read_receipts
-from pipelines.shuffle import Kind
+from pipelines.shuffle import Kind, Mapper, PartitionShuffle, Reducer
 
 if TYPE_CHECKING:
     from dataprep.recipe import Recipe
@@ -61,6 +61,7 @@ class Stage(ABC):
     upstream: tuple[str, ...] = ()
     phases: ClassVar[tuple[str, ...]]  # receipt folders in order; the last one's tallies are the stage's
     precious: ClassVar[bool] = False
+    partition_bytes: ClassVar[int] = 64 << 20  # of a shuffle's rows; sorting and joining take several times as much
     reads_kept_documents: ClassVar[bool] = True  # of the first upstream stage: its kept are this one's documents in
 
     def __init__(self, recipe: "Recipe", out: str, kind: Kind = "files") -> None:
@@ -99,6 +100,13 @@ class Stage(ABC):
     def graphs(self) -> list[tuple[str, Build]]:
         """Every graph the stage runs, by the phase that takes its splits: what can be checked without data."""
         return [(self.phases[-1], self.build)]
+
+    def partitions(self, size: int) -> int:
+        """How many partitions ``size`` bytes of rows take."""
+        return max(1, -(-size // self.partition_bytes))
+
+    def shuffle(self, phase: str, mapper: Mapper, reducer: Reducer) -> beam.PTransform:
+        return f"{self.name}/{phase}" >> PartitionShuffle(phase, self.directory, mapper, reducer, self.kind)
 
     def finish(self) -> tuple[Tally, dict[str, Any]]:
         """The stage's counts and what else its manifest says, after the last pipeline."""

@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from dataprep import storage
+from dataprep.document import characters
 from dataprep.parts import read_part
 from dataprep.shards.layout import WrittenShard, fingerprint, shard_name
 from dataprep.shards.manifest import Manifest
@@ -30,7 +31,7 @@ from dataprep.tokens.settings import TokenizerSettings
 from dataprep.tokens.train import train_tokenizer
 from pipelines.batches import Split
 from pipelines.receipts import Receipt
-from pipelines.shuffle import Each, Kind, PartitionShuffle
+from pipelines.shuffle import Each, Kind
 from pipelines.stage import Build, Run, Stage, read_manifest
 
 if TYPE_CHECKING:
@@ -83,9 +84,7 @@ class TokenizerStage(Stage):
 
     def build(self, splits: beam.PCollection) -> beam.PCollection:
         learn = LearnTokenizer(self.directory, self.recipe.tokenizer)
-        return splits | "tokenizer/sample" >> PartitionShuffle(
-            "sample", self.directory, SamplePart(self.recipe.seed), learn, self.kind
-        )
+        return splits | self.shuffle("sample", SamplePart(self.recipe.seed), learn)
 
     def execute(self, run: Run) -> None:
         given = self.recipe.tokenizer.file
@@ -144,9 +143,7 @@ class ShardsStage(Stage):
 
     def build(self, splits: beam.PCollection) -> beam.PCollection:
         job = storage.join(self.directory, PLAN_FILE)
-        return splits | "shards/encode" >> PartitionShuffle(
-            "encode", self.directory, EncodePart(job), WriteShard(job, self.directory), self.kind
-        )
+        return splits | self.shuffle("encode", EncodePart(job), WriteShard(job, self.directory))
 
     def execute(self, run: Run) -> None:
         tokenizer = storage.join(self.out, "tokenizer")
@@ -305,7 +302,7 @@ def _parts(stage: Stage) -> list[Split]:
 
 
 def _count(batch: pa.RecordBatch, receipt: Receipt) -> None:
-    characters = pc.sum(pc.utf8_length(batch.column("text")), min_count=0).as_py()
-    receipt.tally.take(batch.num_rows, characters)
-    receipt.tally.keep(batch.num_rows, characters)
+    length = characters(batch)
+    receipt.tally.take(batch.num_rows, length)
+    receipt.tally.keep(batch.num_rows, length)
     receipt.pulse()

@@ -17,7 +17,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, ClassVar
+from typing import Any
 
 import apache_beam as beam
 import numpy as np
@@ -37,20 +37,13 @@ from dataprep.dedup.sets import ShingleSets
 from dataprep.dedup.settings import DedupSettings
 from dataprep.dedup.sidecar import Signatures
 from dataprep.dedup.verdict import judge
+from dataprep.document import characters
 from dataprep.parts import PartWriter, read_part
 from dataprep.tally import Tally
 from pipelines.batches import Split
-from pipelines.earlier import (
-    Corpus,
-    IndexPart,
-    WriteIndex,
-    WriteTombstones,
-    group_width,
-    read_verdicts,
-    work_file,
-)
+from pipelines.earlier import Corpus, IndexPart, WriteIndex, WriteTombstones, read_verdicts
 from pipelines.receipts import Receipt, next_split
-from pipelines.shuffle import Each, PartitionShuffle
+from pipelines.shuffle import Each, group_width, work_file
 from pipelines.stage import Build, Run, Stage, read_manifest, sum_extras
 
 ROUNDS = 2  # of contraction in one pipeline, before the driver looks whether it is over
@@ -63,12 +56,10 @@ Rows = Iterator[tuple[int, pa.RecordBatch]]
 class UniqueStage(Stage):
     name = "unique"
     title = "remove duplicates"
-    code = ("dataprep.dedup", "dataprep.text", "dataprep.urls", "pipelines.unique")
+    code = ("dataprep.dedup", "dataprep.text", "dataprep.urls", "pipelines.earlier", "pipelines.unique")
     libraries = ("ada-url", "datasketch", "xxhash")
     upstream = ("clean",)
     phases = ("sign", "members", "judge", "verdicts", "write")
-
-    partition_bytes: ClassVar[int] = 64 << 20  # sorting and joining take several times as much
 
     def settings(self) -> dict[str, Any]:
         # which letters there are is the interpreter's knowledge
@@ -115,7 +106,7 @@ class UniqueStage(Stage):
         documents = sum(part.load()["documents"] for part in parts)
         settings = self.recipe.deduplicate
         bands, _ = settings.shape()
-        candidates = self._partitions(documents * (bands + 1) * 16)
+        candidates = self.partitions(documents * (bands + 1) * 16)
         run("sign", partial(self.build_candidates, corpus=corpus, partitions=candidates), parts)
         edges = self._contract(run)
         if edges:
@@ -125,7 +116,7 @@ class UniqueStage(Stage):
             run("members", partial(self.build_judgement, corpus=corpus, size=size), edges)
         run("write", partial(self.build_output, width=width), parts)
         if settings.index:
-            partitions = self._partitions(documents * (bands + 1) * 24)
+            partitions = self.partitions(documents * (bands + 1) * 24)
             run("index", partial(self.build_index, width=width, partitions=partitions), parts)
         if settings.copies == "supersede":
             each = [Split.of(number, one.parts, one.directory) for number, one in enumerate(corpus.runs)]
@@ -137,7 +128,7 @@ class UniqueStage(Stage):
         # a partition's edges are stars already, and a node that no other partition has cannot be joined further
         if len(edges) < 2:
             return edges
-        partitions = self._partitions(2 * 16 * sum(split.load()["edges"] for split in edges))
+        partitions = self.partitions(2 * 16 * sum(split.load()["edges"] for split in edges))
         first = 0
         while True:
             run(f"large-{first:02d}", partial(self.build_rounds, first=first, partitions=partitions), edges)
@@ -157,42 +148,36 @@ class UniqueStage(Stage):
         shingles = sum(receipt["extra"]["shingles"] for receipt in self.receipts("sign")) // documents
         return 64 + 4 * settings.permutations + (0 if settings.verify == "estimate" else 8 * shingles)
 
-    def _partitions(self, size: int) -> int:
-        return max(1, -(-size // self.partition_bytes))
-
-    def _shuffle(self, phase: str, mapper: Any, reducer: Any) -> beam.PTransform:
-        return f"unique/{phase}" >> PartitionShuffle(phase, self.directory, mapper, reducer, self.kind)
-
     def build(self, splits: beam.PCollection) -> beam.PCollection:
         return self.build_output(splits, width=group_width(len(self.upstream_parts("clean"))))
 
     def build_candidates(self, splits: beam.PCollection, corpus: Corpus, partitions: int) -> beam.PCollection:
         sign = SignPart(self.directory, self.recipe.deduplicate, corpus, partitions)
-        return splits | self._shuffle("sign", sign, JoinBuckets(self.directory))
+        return splits | self.shuffle("sign", sign, JoinBuckets(self.directory))
 
     def build_rounds(self, splits: beam.PCollection, first: int, partitions: int) -> beam.PCollection:
         for number in range(first, first + ROUNDS):
             for kind in ("large", "small"):
                 phase = f"{kind}-{number:02d}"
                 star = Star(self.directory, phase, kind == "large")
-                splits = splits | self._shuffle(phase, EdgesByNode(partitions, kind == "large"), star)
+                splits = splits | self.shuffle(phase, EdgesByNode(partitions, kind == "large"), star)
         return splits
 
     def build_judgement(self, splits: beam.PCollection, corpus: Corpus, size: int) -> beam.PCollection:
         settings = self.recipe.deduplicate
-        partitions = self._partitions(size)
+        partitions = self.partitions(size)
         width = group_width(corpus.all_parts)
-        members_of_parts = splits | self._shuffle("members", MembersByPart(width), GatherMembers(self.directory))
+        members_of_parts = splits | self.shuffle("members", MembersByPart(width), GatherMembers(self.directory))
         by_component = MembersByComponent(corpus, settings, partitions)
-        judged = members_of_parts | self._shuffle("judge", by_component, JudgeComponents(corpus, settings))
-        return judged | self._shuffle("verdicts", VerdictsByPart(width), GatherVerdicts(self.directory))
+        judged = members_of_parts | self.shuffle("judge", by_component, JudgeComponents(corpus, settings))
+        return judged | self.shuffle("verdicts", VerdictsByPart(width), GatherVerdicts(self.directory))
 
     def build_output(self, splits: beam.PCollection, width: int) -> beam.PCollection:
         return splits | "unique/write" >> Each("write", self.directory, WritePart(self.directory, width))
 
     def build_index(self, splits: beam.PCollection, width: int, partitions: int) -> beam.PCollection:
         keys = IndexPart(self.directory, self.recipe.deduplicate, width, partitions)
-        return splits | self._shuffle("index", keys, WriteIndex(self.directory))
+        return splits | self.shuffle("index", keys, WriteIndex(self.directory))
 
     def build_tombstones(self, splits: beam.PCollection, corpus: Corpus, width: int) -> beam.PCollection:
         return splits | "unique/tombstones" >> Each("tombstones", self.directory, WriteTombstones(corpus, width))
@@ -261,10 +246,12 @@ class SignPart:
     corpus: Corpus
     partitions: int
 
-    def __call__(self, split: Split, receipt: Receipt) -> Rows:
+    def signatures(self, split: Split, receipt: Receipt) -> Signatures:
         columns = sorted({"id", "text", *preference_columns(self.settings), *origin_columns(self.settings)})
-        batches = read_part(split.load()["path"], columns)
-        signatures = Signatures.of(batches, self.settings)
+        return Signatures.of(read_part(split.load()["path"], columns), self.settings)
+
+    def __call__(self, split: Split, receipt: Receipt) -> Rows:
+        signatures = self.signatures(split, receipt)
         signatures.save(signature_file(self.directory, split.index), self.settings)
         receipt.extra["short_documents"] = int(np.count_nonzero(signatures.shingles == 0))
         receipt.extra["shingles"] = int(signatures.shingles.sum(dtype=np.int64))
@@ -356,8 +343,9 @@ class MembersByComponent:
         documents, labels = rows.read_pairs([rows.read_rows(split.load()["path"])])
         parts = rows.part_of(documents)
         for part in components.distinct(parts.astype(np.uint64)).tolist():
-            here = parts == part
             signatures = self.corpus.signatures(part)
+            here = np.flatnonzero(parts == part)
+            here = here[self.corpus.alive(part, signatures.ids[rows.row_of(documents[here])])]
             for chosen, sets in self._sets(part, rows.row_of(documents[here])):
                 component = labels[here][chosen]
                 references = documents[here][chosen]
@@ -457,10 +445,6 @@ class WritePart:
                     lost = goes.filter(pc.equal(goes.column("rejected_by"), reason))
                     if lost.num_rows:
                         receipt.tally.remove(reason, lost.num_rows, characters(lost))
-
-
-def characters(batch: pa.RecordBatch) -> int:
-    return pc.sum(pc.utf8_length(batch.column("text"))).as_py() or 0
 
 
 def write_edges(path: str, edges: components.Edges) -> dict[str, Any]:

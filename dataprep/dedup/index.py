@@ -12,18 +12,22 @@ A key that many kept documents share (pages of one template) is listed for `BUCK
 verdict in a large component compares with.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from dataprep import storage
 from dataprep.dedup.bands import group_starts
 from dataprep.dedup.hashing import I64, U64, partition_of
 from dataprep.dedup.settings import DedupSettings
-from dataprep.dedup.sidecar import Signatures
+from dataprep.dedup.sidecar import Signatures, joined
 
 BUCKET_COPIES = 64
 # what two runs must agree on, or their keys mean different things
@@ -60,6 +64,11 @@ def rows_file(directory: str, part: int) -> str:
     return storage.join(directory, "index", f"rows-{part:05d}.arrow")
 
 
+def tombstones_file(directory: str, run: int) -> str:
+    """The documents of one of a run's earlier runs that have yielded to it."""
+    return storage.join(directory, "tombstones", f"run-{run:05d}.parquet")
+
+
 def signature_file(directory: str, part: int) -> str:
     return storage.join(directory, "signatures", f"part-{part:05d}.arrow")
 
@@ -72,6 +81,7 @@ class EarlierRun:
     first_part: int
     parts: int
     partitions: int
+    tombstones: tuple[str, ...] = ()  # files of other runs, with those of its documents that have yielded to them
 
     def look_up(self, keys: U64) -> tuple[U64, U64]:
         """(keys, references) of this run's documents that have one of ``keys``."""
@@ -98,6 +108,10 @@ class EarlierRun:
     def signatures(self, part: int) -> Signatures:
         return Signatures.load(signature_file(self.directory, part - self.first_part))
 
+    def alive(self, ids: U64) -> npt.NDArray[np.bool_]:
+        """Which of its documents have not yielded."""
+        return ~pc.is_in(joined(ids), _ids_of(self.tombstones)).to_numpy(zero_copy_only=False)
+
     def kept_rows(self, part: int, rows: I64) -> I64:
         """Where rows of the signature file are in the kept part."""
         kept = storage.open_arrow(rows_file(self.directory, part - self.first_part)).get_batch(0)
@@ -105,6 +119,15 @@ class EarlierRun:
 
     def kept_file(self, part: int) -> str:
         return storage.join(self.directory, "kept", f"part-{part - self.first_part:05d}.parquet")
+
+
+@cache
+def _ids_of(paths: tuple[str, ...]) -> pa.Array:
+    ids = [pa.array([], pa.binary(16))]
+    for path in paths:
+        with storage.open_read(path) as handle:
+            ids += pq.read_table(handle, columns=["id"]).column("id").chunks
+    return pa.concat_arrays(ids)
 
 
 def _ranges(low: I64, high: I64) -> I64:
@@ -133,9 +156,19 @@ def open_runs(manifests: Sequence[tuple[str, Any]], settings: DedupSettings, par
                     f"{field} was made with deduplicate.{name} {index['settings'].get(name)}, here it is {value}; "
                     "both must be the same"
                 )
-        runs.append(EarlierRun(directory, parts, index["parts"], index["partitions"]))
+        tombstones = tuple(_tombstones(manifest["fingerprint"], manifests))
+        runs.append(EarlierRun(directory, parts, index["parts"], index["partitions"], tombstones))
         parts += index["parts"]
     return runs
+
+
+def _tombstones(run: str, manifests: Sequence[tuple[str, Any]]) -> Iterator[str]:
+    """The files in which other runs of ``manifests`` have what yielded of the one with this fingerprint."""
+    for directory, manifest in manifests:
+        settings = manifest["settings"] if manifest else {}
+        if settings and settings["deduplicate"].get("copies") == "supersede":
+            numbers = [number for number, earlier in enumerate(settings["against"]) if earlier == run]
+            yield from (tombstones_file(directory, number) for number in numbers)
 
 
 def write_keys(directory: str, partition: int, batches: Iterable[pa.RecordBatch]) -> int:

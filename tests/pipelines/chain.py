@@ -4,9 +4,13 @@ import os
 import subprocess
 import sys
 
+import apache_beam as beam
 import yaml
+from apache_beam.options.pipeline_options import PipelineOptions
 
 from dataprep import storage
+from pipelines.batches import Split
+from pipelines.local import in_process_runner
 from pipelines.run import CHAIN, Driver, Job
 
 STAGES = [kind.name for kind in CHAIN if kind.name not in ("crawl", "passages")]  # those of every recipe
@@ -25,6 +29,24 @@ def drive(value, out, workers=0, runner=None):
     driver.emit = lambda event, **values: events.append((event, values.get("stage")))
     driver.run()
     return [s for e, s in events if e == "done"], [s for e, s in events if e == "skip"]
+
+
+def run_alone(stage, runner=None, interrupt_after=99):
+    """Run one stage, without the driver; returns its tally, what else it says, and the phases that ran."""
+    phases = []
+
+    def run(phase, build, splits):
+        if len(phases) == interrupt_after:
+            raise KeyboardInterrupt
+        phases.append(phase)
+        pipeline = beam.Pipeline(runner=runner or in_process_runner(), options=PipelineOptions([]))
+        build(pipeline | beam.Create(splits).with_output_types(Split))
+        pipeline.run().wait_until_finish()
+
+    stage.execute(run)
+    tally, extra = stage.finish()
+    tally.check(stage.name)
+    return tally, extra, phases
 
 
 def data(out):

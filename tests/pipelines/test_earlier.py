@@ -14,7 +14,7 @@ from dataprep.document import BatchBuilder
 from dataprep.parts import PartWriter
 from dataprep.report.story import tell
 from pipelines.stage import MANIFEST
-from tests.pipelines.test_unique import ManyPartitions, corpus, directory, run_stage, texts
+from tests.pipelines.test_unique import ROAD, ManyPartitions, corpus, directory, run_stage, texts
 
 U64 = st.integers(0, 2**64 - 1)
 
@@ -32,9 +32,8 @@ def write(out, documents, parts, source):
 def finished(out, **settings):
     """Run the stage and leave the manifest that a later run reads."""
     tally, extra, phases = run_stage(out, stage_class=ManyPartitions, **settings)
-    storage.write_json(
-        f"{out}/unique/{MANIFEST}", {"fingerprint": str(out), "extra": extra, "settings": {"deduplicate": settings}}
-    )
+    said = {"deduplicate": settings, "against": settings.get("against", [])}  # the fingerprint is the directory
+    storage.write_json(f"{out}/unique/{MANIFEST}", {"fingerprint": str(out), "extra": extra, "settings": said})
     return tally, extra, phases
 
 
@@ -133,6 +132,21 @@ def test_a_third_run_is_compared_with_both(tmp_path, old, new):
     assert extra["copies_in_earlier_runs"] >= len(texts(old, "kept")) + len(texts(new, "kept"))
 
 
+def test_a_document_that_has_yielded_to_a_later_run_is_no_kept_copy_for_a_third(tmp_path):
+    link = {number: ".\n".join(ROAD[2 * number : 2 * number + 40]) for number in (8, 10, 11)}
+    assert _reference.jaccard(link[8], link[10], 5) >= 0.8 > _reference.jaccard(link[8], link[11], 5)
+    for name, number in (("first", 10), ("second", 11), ("third", 8), ("alone", 8)):
+        write(tmp_path / name, [(name, link[number])], 1, name)
+    finished(tmp_path / "first", index=True)
+    finished(tmp_path / "second", index=True, against=[str(tmp_path / "first")], copies="supersede")
+    assert pq.read_table(f"{tmp_path}/second/unique/tombstones/run-00000.parquet").num_rows == 1
+    both = [str(tmp_path / "first"), str(tmp_path / "second")]
+    finished(tmp_path / "third", against=both)
+    assert list(texts(tmp_path / "third", "kept")) == ["third"]
+    finished(tmp_path / "alone", against=both[:1])  # without the second run it is a copy of the first one's
+    assert list(texts(tmp_path / "alone", "removed")) == ["alone"]
+
+
 def test_what_goes_does_not_depend_on_order_or_number_of_files_in_either_run(tmp_path, old, new):
     first, second = halves()
     write(tmp_path / "old", first[::-1], 5, "old")
@@ -149,7 +163,7 @@ def test_what_goes_does_not_depend_on_order_or_number_of_files_in_either_run(tmp
 def test_a_run_cut_short_in_the_index_continues_to_the_same_bytes(tmp_path, old):
     write(tmp_path, halves()[0], 3, "old")
     with pytest.raises(KeyboardInterrupt):
-        run_stage(tmp_path, stage_class=ManyPartitions, pipelines_before_interrupt=4, index=True)
+        run_stage(tmp_path, stage_class=ManyPartitions, interrupt_after=4, index=True)
     run_stage(tmp_path, stage_class=ManyPartitions, index=True)
     assert directory(tmp_path) == directory(old)
 

@@ -3,7 +3,6 @@
 import random
 from functools import partial
 
-import apache_beam as beam
 import pyarrow.parquet as pq
 import pytest
 from apache_beam.options.pipeline_options import PipelineOptions
@@ -16,10 +15,9 @@ from dataprep.passages.settings import PassageSettings
 from dataprep.recipe import RecipeError, parse_recipe
 from dataprep.report.html import render
 from pipelines import show_why
-from pipelines.batches import Split
 from pipelines.local import in_process_runner, worker_runner
 from pipelines.passages import PassagesStage
-from tests.pipelines.chain import STAGES, drive
+from tests.pipelines.chain import STAGES, drive, run_alone
 from tests.pipelines.corpus import recipe as small_recipe
 from tests.pipelines.test_show import printed, screen
 
@@ -74,25 +72,10 @@ def write_corpus(out, documents, parts):
             writer.write(batch.slice(half))
 
 
-def run_stage(out, runner=None, stage_class=PassagesStage, pipelines_before_interrupt=99, **settings):
-    recipe = parse_recipe(
-        {"name": "test", "sources": [{"name": "test", "files": {"paths": ["x"]}}], "passages": {**RULES, **settings}}
-    )
-    stage = stage_class(recipe, str(out))
-    pipelines = []
-
-    def run(phase, build, splits):
-        if len(pipelines) == pipelines_before_interrupt:
-            raise KeyboardInterrupt
-        pipelines.append(phase)
-        pipeline = beam.Pipeline(runner=runner or in_process_runner(), options=PipelineOptions([]))
-        build(pipeline | beam.Create(splits).with_output_types(Split))
-        pipeline.run().wait_until_finish()
-
-    stage.execute(run)
-    tally, extra = stage.finish()
-    tally.check("passages")
-    return tally, extra
+def run_stage(out, runner=None, stage_class=PassagesStage, interrupt_after=99, **settings):
+    source = {"name": "test", "files": {"paths": ["x"]}}
+    recipe = parse_recipe({"name": "test", "sources": [source], "passages": {**RULES, **settings}})
+    return run_alone(stage_class(recipe, str(out)), runner, interrupt_after)[:2]
 
 
 def rows(out, side):
@@ -225,7 +208,7 @@ def test_a_run_cut_short_continues_to_the_same_bytes(tmp_path, expected):
     write_corpus(tmp_path, corpus(), 5)
     for whole in (1, 2):
         with pytest.raises(KeyboardInterrupt):
-            run_stage(tmp_path, stage_class=ManyPartitions, pipelines_before_interrupt=whole)
+            run_stage(tmp_path, stage_class=ManyPartitions, interrupt_after=whole)
         receipts = storage.list_files(f"{tmp_path}/passages/_receipts", ".json", recursive=True)
         for file in receipts[-12::2]:
             storage.remove_file(file.path)

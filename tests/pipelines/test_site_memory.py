@@ -3,18 +3,16 @@
 import random
 from functools import partial
 
-import apache_beam as beam
 import pyarrow.parquet as pq
 import pytest
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from dataprep import storage
 from dataprep.recipe import RecipeError, parse_recipe
-from pipelines.batches import Split
 from pipelines.documents import DocumentsStage
 from pipelines.local import in_process_runner, worker_runner
 from tests.dataprep.sources.warcs import member, record
-from tests.pipelines.chain import assert_same, data
+from tests.pipelines.chain import assert_same, data, run_alone
 from tests.pipelines.test_documents import files
 from tests.pipelines.test_documents import run as finished
 from tests.pipelines.test_show_page import told
@@ -59,21 +57,7 @@ def write(folder, pages, files=4):
 
 def run(out, runner=None, stage_class=DocumentsStage, kind="files", interrupt_after=99, **extract):
     value = {"name": "test", "sources": [{"name": "web", "files": {"paths": [f"{out}/in"]}}], "extract": extract}
-    stage = stage_class(parse_recipe(value), f"{out}/out", kind)
-    phases = []
-
-    def execute(phase, build, splits):
-        if len(phases) == interrupt_after:
-            raise KeyboardInterrupt
-        phases.append(phase)
-        pipeline = beam.Pipeline(runner=runner or in_process_runner(), options=PipelineOptions([]))
-        build(pipeline | beam.Create(splits).with_output_types(Split))
-        pipeline.run().wait_until_finish()
-
-    stage.execute(execute)
-    tally, extra = stage.finish()
-    tally.check("documents")
-    return tally, extra, phases
+    return run_alone(stage_class(parse_recipe(value), f"{out}/out", kind), runner, interrupt_after)
 
 
 def texts(out):

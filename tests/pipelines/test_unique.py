@@ -6,7 +6,6 @@ import random
 from functools import partial
 from itertools import count
 
-import apache_beam as beam
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -20,9 +19,9 @@ from dataprep.dedup.sidecar import Signatures
 from dataprep.document import BatchBuilder, document_id
 from dataprep.parts import PartWriter
 from dataprep.recipe import parse_recipe
-from pipelines.batches import Split
 from pipelines.local import in_process_runner, worker_runner
 from pipelines.unique import UniqueStage
+from tests.pipelines.chain import run_alone
 
 SENTENCES = [
     f"sentence number {i} speaks about {i * 7919 % 1000} apples and {i * 104729 % 997} pears" for i in range(60)
@@ -72,25 +71,10 @@ def write_corpus(out, documents, parts):
             writer.write(batch)
 
 
-def run_stage(out, runner=None, stage_class=UniqueStage, pipelines_before_interrupt=99, **settings):
-    recipe = parse_recipe(
-        {"name": "test", "sources": [{"name": "test", "files": {"paths": ["x"]}}], "deduplicate": settings}
-    )
-    stage = stage_class(recipe, str(out))
-    pipelines = []
-
-    def run(phase, build, splits):
-        if len(pipelines) == pipelines_before_interrupt:
-            raise KeyboardInterrupt
-        pipelines.append(phase)
-        pipeline = beam.Pipeline(runner=runner or in_process_runner(), options=PipelineOptions([]))
-        build(pipeline | beam.Create(splits).with_output_types(Split))
-        pipeline.run().wait_until_finish()
-
-    stage.execute(run)
-    tally, extra = stage.finish()
-    tally.check("unique")
-    return tally, extra, pipelines
+def run_stage(out, runner=None, stage_class=UniqueStage, interrupt_after=99, **settings):
+    source = {"name": "test", "files": {"paths": ["x"]}}
+    recipe = parse_recipe({"name": "test", "sources": [source], "deduplicate": settings})
+    return run_alone(stage_class(recipe, str(out)), runner, interrupt_after)
 
 
 def texts(out, side):
@@ -277,7 +261,7 @@ def test_a_run_cut_short_between_or_within_pipelines_continues_to_the_same_bytes
     write_corpus(tmp_path, corpus(), 5)
     for whole in count(1):
         try:
-            _, _, pipelines = run_stage(tmp_path, stage_class=ManyPartitions, pipelines_before_interrupt=whole)
+            _, _, pipelines = run_stage(tmp_path, stage_class=ManyPartitions, interrupt_after=whole)
             break
         except KeyboardInterrupt:
             pass
