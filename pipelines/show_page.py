@@ -155,7 +155,9 @@ def _choice(choice: Choice) -> str:
     return (
         f"the rules for articles keep {count(choice.kept)} characters (a page: under {limits.page_kept}) and lose "
         f"{share(choice.lost, 1)} of what was not cut off (a page: over {limits.page_lost:.0%}), "
-        f"with links {share(choice.lost_with_links, 1)} (or over {limits.page_links_lost:.0%})"
+        f"with links {share(choice.lost_with_links, 1)} (or over {limits.page_links_lost:.0%}); "
+        f"{share(choice.reference, 1)} is code, terms and definitions (or over {limits.reference_share:.0%}, with over "
+        f"{limits.reference_lost:.0%} lost)"
     )
 
 

@@ -25,10 +25,10 @@ from dataprep.html.elements import Element, Elements
 from dataprep.html.pages import PAGES, extract_pages, repeated_on
 from dataprep.html.rendering.render import render
 from dataprep.html.selection.article import container_of
-from dataprep.html.selection.cuts import cut, mass_of, reset, running_sums, text_elsewhere, why_cut
+from dataprep.html.selection.cuts import cut, mass_of, page_mass, reset, text_elsewhere, why_cut
 from dataprep.html.selection.phrases import phrase_table
 from dataprep.html.selection.rules import ARTICLE, GENTLE, PAGE, PROFILES, REASONS, SUM, THRESHOLDS, Sums, Thresholds
-from dataprep.html.selection.select import read, select, weigh
+from dataprep.html.selection.select import read, reference_characters, select, weigh
 from dataprep.html.settings import ExtractSettings
 from dataprep.html.sites.memory import SiteMemory
 from dataprep.html.sites.repeats import LIMITS, hash_blocks, mark_repeated
@@ -75,6 +75,7 @@ class Choice:
     kept: int  # characters outside links
     lost: float  # share of all that was not cut off, outside links
     lost_with_links: float
+    reference: float  # share of code, terms and definitions
 
 
 @dataclass(frozen=True)
@@ -142,8 +143,7 @@ class _Reading:
         choice = self._choice()
         way = PAGE if PROFILES.index(self.page["html.profile"]) == PAGE else self._way()
         self._reset()
-        running_sums(dom.blocks, dom.counts, THRESHOLDS, sums)
-        total = int(sums[len(self.blocks)]["mass"])
+        total = page_mass(dom.blocks, dom.counts, THRESHOLDS, sums)
         roots, reasons, limits, masses = _cut_off(b, dom, THRESHOLDS, sums, total, way)
         cut(b, dom.nodes, dom.segments, dom.blocks, dom.counts, traits, THRESHOLDS, sums, way)
         container = 0 if way == PAGE else container_of(dom.nodes, dom.blocks, sums, THRESHOLDS)
@@ -167,7 +167,9 @@ class _Reading:
     def _choice(self) -> Choice:
         kept, kept_links, lost, lost_links = weigh(self.dom.blocks, self.dom.counts)
         whole = kept + kept_links + lost + lost_links
-        return Choice(kept, lost / max(kept + lost, 1), (lost + lost_links) / max(whole, 1))
+        prose = max(kept + lost, 1)
+        reference = reference_characters(self.dom.nodes, self.dom.segments, self.dom.blocks, self.dom.counts)
+        return Choice(kept, lost / prose, (lost + lost_links) / max(whole, 1), reference / prose)
 
     def _way(self) -> int:
         """By which reading an article's verdicts came about."""

@@ -198,7 +198,7 @@ def test_what_is_left_does_not_depend_on_the_order_or_number_of_files(tmp_path, 
 
 
 def test_parts_that_share_a_partition_on_the_way_back_give_the_same_bytes(tmp_path, expected, monkeypatch):
-    monkeypatch.setattr("pipelines.passages.PART_GROUPS", 2)
+    monkeypatch.setattr("pipelines.shuffle.PART_GROUPS", 2)
     write_corpus(tmp_path, corpus(), 5)
     run_stage(tmp_path)
     assert directory(tmp_path) == expected["bytes"]

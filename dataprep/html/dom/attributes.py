@@ -61,6 +61,22 @@ def next_attribute(b: Bytes, i: int) -> tuple[int, np.uint64, int, int]:
 
 
 @njit(nogil=True, cache=True)
+def attribute_value(b: Bytes, i: int, name: np.uint64) -> tuple[int, int]:
+    """Where the value of the attribute with this hash begins and ends, white space around it aside; -1 if it is not
+    there. The attributes begin at byte ``i``."""
+    hashed = np.uint64(1)
+    while hashed != np.uint64(0):
+        i, hashed, start, end = next_attribute(b, i)
+        if hashed == name:
+            while start < end and is_space(b[start]):
+                start += 1
+            while start < end and is_space(b[end - 1]):
+                end -= 1
+            return start, end
+    return -1, -1
+
+
+@njit(nogil=True, cache=True)
 def skip_attributes(b: Bytes, i: int) -> int:
     """The byte after the tag."""
     hashed = np.uint64(1)

@@ -96,6 +96,18 @@ def tags_of(values: Bytes, offsets: Longs) -> Longs:
     return tags
 
 
+@njit(nogil=True, cache=True)
+def first_from(segments: Records, first: int, last: int, byte: int) -> int:
+    """The first of the segments from ``first`` to ``last - 1`` that begins at this byte or after it."""
+    while first < last:
+        middle = (first + last) // 2
+        if segments[middle]["start"] < byte:
+            first = middle + 1
+        else:
+            last = middle
+    return first
+
+
 def room_for(tags: int) -> Dom:
     """Arrays for pages with up to ``tags`` times ``<``."""
     return Dom(

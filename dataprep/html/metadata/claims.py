@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from dataprep.compiled import njit
 from dataprep.html.dom.entities import refer
-from dataprep.html.dom.records import TEXT, Dom, Records
+from dataprep.html.dom.records import TEXT, Dom, Records, first_from
 from dataprep.html.dom.tags import add_to_hash, name_hash, place_of, start_hash
 from dataprep.text.utf8 import Bytes, encode
 
@@ -71,7 +71,7 @@ def text_of_blocks(b: Bytes, dom: Dom, first: int, last: int, inner: int, outer:
     size = 0
     block = first
     stop = wide(blocks[last]["first"])
-    for segment in range(_first_from(segments, wide(blocks[first]["first"]), stop, inner), stop):
+    for segment in range(first_from(segments, wide(blocks[first]["first"]), stop, inner), stop):
         start, end = wide(segments[segment]["start"]), wide(segments[segment]["end"])
         if start >= outer or size + SPARE > len(out):
             break
@@ -81,18 +81,6 @@ def text_of_blocks(b: Bytes, dom: Dom, first: int, last: int, inner: int, outer:
         text = segments[segment]["kind"] == TEXT
         size = append(b, start, end, ELEMENT, out, size) if text else _space(out, size)
     return _trimmed(out, size)
-
-
-@njit(nogil=True, cache=True)
-def _first_from(segments: Records, low: int, high: int, at: int) -> int:
-    """The first segment that begins at a byte or after it."""
-    while low < high:
-        middle = (low + high) // 2
-        if segments[middle]["start"] < at:
-            low = middle + 1
-        else:
-            high = middle
-    return low
 
 
 @njit(nogil=True, cache=True)

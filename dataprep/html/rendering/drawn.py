@@ -3,7 +3,7 @@
 import numpy as np
 
 from dataprep.compiled import njit
-from dataprep.html.dom.attributes import is_tex, next_attribute
+from dataprep.html.dom.attributes import attribute_value, is_tex
 from dataprep.html.dom.records import Records
 from dataprep.html.dom.tags import name_hash
 from dataprep.text.utf8 import Bytes
@@ -16,7 +16,7 @@ _DRAWN = 2  # elements: a preview and the formula
 @njit(nogil=True, cache=True)
 def drop_drawn(b: Bytes, nodes: Records, layout: Records, script: int) -> None:
     """Leave out the elements of MathJax right before a script of TeX."""
-    start, end = _value(b, nodes, script, _TYPE)
+    start, end = attribute_value(b, int(nodes[script]["attributes"]), _TYPE)
     if not is_tex(b, start, end):
         return
     parent = nodes[script]["parent"]
@@ -33,21 +33,9 @@ def drop_drawn(b: Bytes, nodes: Records, layout: Records, script: int) -> None:
 
 
 @njit(nogil=True, cache=True)
-def _value(b: Bytes, nodes: Records, node: int, name: np.uint64) -> tuple[int, int]:
-    """Where the value of an attribute begins and ends."""
-    i = int(nodes[node]["attributes"])
-    hashed = np.uint64(1)
-    while hashed != np.uint64(0):
-        i, hashed, start, end = next_attribute(b, i)
-        if hashed == name:
-            return start, end
-    return i, i
-
-
-@njit(nogil=True, cache=True)
 def _is_drawn(b: Bytes, nodes: Records, node: int) -> bool:
     """Whether a class is one of MathJax: ``MathJax``, ``MathJax_Preview``, ``mjx-chtml MathJax_CHTML`` …"""
-    start, end = _value(b, nodes, node, _CLASS)
+    start, end = attribute_value(b, int(nodes[node]["attributes"]), _CLASS)
     for i in range(start, end - len(_MATHJAX) + 1):
         same = 0
         while same < len(_MATHJAX) and b[i + same] == _MATHJAX[same]:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from dataprep.compiled import njit
-from dataprep.html.dom.attributes import is_space, next_attribute
+from dataprep.html.dom.attributes import attribute_value, is_space
 from dataprep.html.dom.entities import NOTHING, refer
 from dataprep.html.dom.records import Records
 from dataprep.html.dom.tags import CODE, DELETED, EM, HEADING, STRONG, TAG, name_hash
@@ -207,17 +207,7 @@ def _end_code(out: Bytes, start: int, at: int) -> int:
 
 @njit(nogil=True, cache=True)
 def _address(b: Bytes, nodes: Records, link: int) -> tuple[int, int]:
-    i = int(nodes[link]["attributes"])
-    hashed = np.uint64(1)
-    while hashed != np.uint64(0):
-        i, hashed, start, end = next_attribute(b, i)
-        if hashed == _HREF:
-            while start < end and is_space(b[start]):
-                start += 1
-            while start < end and is_space(b[end - 1]):
-                end -= 1
-            return start, end
-    return i, i
+    return attribute_value(b, int(nodes[link]["attributes"]), _HREF)
 
 
 @njit(nogil=True, cache=True)

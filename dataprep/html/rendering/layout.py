@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from dataprep.compiled import njit
-from dataprep.html.dom.attributes import is_space, next_attribute
+from dataprep.html.dom.attributes import attribute_value, is_space
 from dataprep.html.dom.records import BLOCKS, BREAK, NODES, Records
 from dataprep.html.dom.tags import BLOCK, HEADING, PRE, TAG, TAGS, name_hash, traits
 from dataprep.html.rendering.columns import FOLLOWED, begin_row, place_cell
@@ -206,22 +206,17 @@ def _nearest(b: Bytes, counts: Longs, nodes: Records, layout: Records, markdown:
 @njit(nogil=True, cache=True)
 def _integer(b: Bytes, i: int, name: np.uint64, otherwise: int) -> int:
     """The value of an attribute that is a whole number."""
-    hashed = np.uint64(1)
-    while hashed != np.uint64(0):
-        i, hashed, start, end = next_attribute(b, i)
-        if hashed == name:
-            while start < end and is_space(b[start]):
-                start += 1
-            negative = start < end and b[start] == 45
-            start += negative
-            number: Any = 0
-            digits = 0
-            while start < end and 48 <= b[start] <= 57:
-                number = min(number * 10 + np.int64(b[start]) - 48, _LARGEST)
-                start += 1
-                digits += 1
-            if digits:
-                return -number if negative else number
+    start, end = attribute_value(b, i, name)
+    negative = start < end and b[start] == 45
+    start += negative
+    number: Any = 0
+    digits = 0
+    while start < end and 48 <= b[start] <= 57:
+        number = min(number * 10 + np.int64(b[start]) - 48, _LARGEST)
+        start += 1
+        digits += 1
+    if digits:
+        return -number if negative else number
     return min(otherwise, _LARGEST)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from dataprep.compiled import njit
-from dataprep.html.dom.attributes import is_space, next_attribute
+from dataprep.html.dom.attributes import attribute_value, is_space
 from dataprep.html.dom.records import BREAK, Records
 from dataprep.html.dom.tags import TAG, name_hash
 from dataprep.html.rendering.columns import columns_before, padded_width, width_of
@@ -417,14 +417,10 @@ def _language(b: Bytes, nodes: Records, pre: int) -> tuple[int, int]:
         node = candidates[place]
         if node < 0 or node >= nodes[0]["end"] or (place == 0 and nodes[node]["tag"] != _CODE):
             continue
-        i = int(nodes[node]["attributes"])
-        hashed = np.uint64(1)
-        while hashed != np.uint64(0):
-            i, hashed, start, end = next_attribute(b, i)
-            if hashed == _CLASS:
-                start, end = _language_word(b, start, end)
-                if end > start:
-                    return start, end
+        start, end = attribute_value(b, int(nodes[node]["attributes"]), _CLASS)
+        start, end = _language_word(b, start, end)
+        if end > start:
+            return start, end
     return 0, 0
 
 

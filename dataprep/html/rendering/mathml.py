@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from dataprep.compiled import njit
-from dataprep.html.dom.attributes import is_space, next_attribute
+from dataprep.html.dom.attributes import attribute_value
 from dataprep.html.dom.entities import NOTHING, refer
 from dataprep.html.dom.records import BREAK, Records
 from dataprep.html.dom.tags import TAG, name_hash
@@ -188,12 +188,9 @@ def _fence(
     b: Bytes, nodes: Records, node: int, name: np.uint64, otherwise: int, out: Bytes, now: Longs, at: int
 ) -> int:
     """What an attribute of ``mfenced`` says, or ``otherwise`` if it is not there."""
-    i = int(nodes[node]["attributes"])
-    hashed = np.uint64(1)
-    while hashed != np.uint64(0):
-        i, hashed, start, end = next_attribute(b, i)
-        if hashed == name:
-            return _characters(b, start, end, out, now, False, at)
+    start, end = attribute_value(b, int(nodes[node]["attributes"]), name)
+    if start >= 0:
+        return _characters(b, start, end, out, now, False, at)
     out[at] = otherwise
     return at + 1
 
@@ -201,17 +198,10 @@ def _fence(
 @njit(nogil=True, cache=True)
 def _separator(b: Bytes, nodes: Records, node: int) -> int:
     """Between the arguments of ``mfenced``: a semicolon or a bar if it says so, else a comma, or nothing (0)."""
-    i = int(nodes[node]["attributes"])
-    hashed = np.uint64(1)
-    while hashed != np.uint64(0):
-        i, hashed, start, end = next_attribute(b, i)
-        if hashed == _SEPARATORS:
-            while start < end and is_space(b[start]):
-                start += 1
-            if start == end:
-                return 0
-            return int(b[start]) if b[start] == 59 or b[start] == 124 else 44
-    return 44
+    start, end = attribute_value(b, int(nodes[node]["attributes"]), _SEPARATORS)
+    if 0 <= start == end:
+        return 0
+    return int(b[start]) if start >= 0 and (b[start] == 59 or b[start] == 124) else 44
 
 
 @njit(nogil=True, cache=True)

@@ -10,7 +10,7 @@ from dataprep.compiled import njit
 from dataprep.html.dom import tags as T
 from dataprep.html.dom.automaton import CATEGORY
 from dataprep.html.dom.measure import ends_sentence
-from dataprep.html.dom.records import BLOCKS, NODES, SENTENCE, TEXT, Records
+from dataprep.html.dom.records import BLOCKS, NODES, SENTENCE, TEXT, Records, first_from
 from dataprep.html.dom.tags import TAG
 from dataprep.html.selection.rules import (
     CONTENT,
@@ -48,18 +48,25 @@ def _good(blocks: Records, k: int, limits: Thresholds) -> int:
 
 
 @njit(nogil=True, cache=True)
-def running_sums(blocks: Records, counts: Longs, limits: Thresholds, sums: Sums) -> None:
-    """Fill ``sums`` (one more than blocks) over the blocks that are still there."""
+def page_mass(blocks: Records, counts: Longs, limits: Thresholds, sums: Sums) -> int:
+    """Fill ``sums`` (one more than blocks) over the blocks that are still there; the mass of the page.
+
+    What the site repeats counts in it: without it something else must not hold more of the page.
+    """
+    repeated = 0
     sums[0]["mass"] = sums[0]["links"] = sums[0]["chars"] = sums[0]["linked"] = 0
     for k in range(counts[BLOCKS]):
         good = linked = size = 0
         if blocks[k]["verdict"] == 0:
             size, linked = blocks[k]["chars"], blocks[k]["links"]
             good = _good(blocks, k, limits)
+        elif blocks[k]["verdict"] == ON_SITE:
+            repeated += _good(blocks, k, limits)
         sums[k + 1]["mass"] = sums[k]["mass"] + good
         sums[k + 1]["links"] = sums[k]["links"] + linked
         sums[k + 1]["chars"] = sums[k]["chars"] + size
         sums[k + 1]["linked"] = sums[k]["linked"] + (linked > limits.inside_links * size)
+    return int(sums[counts[BLOCKS]]["mass"]) + repeated
 
 
 @njit(nogil=True, cache=True)
@@ -151,18 +158,6 @@ def text_elsewhere(nodes: Records, blocks: Records, counts: Longs, sums: Sums, l
 
 
 @njit(nogil=True, cache=True)
-def _first_from(segments: Records, first: int, last: int, byte: int) -> int:
-    """The first of the segments from ``first`` to ``last - 1`` that begins at this byte or after it."""
-    while first < last:
-        middle = (first + last) // 2
-        if segments[middle]["start"] < byte:
-            first = middle + 1
-        else:
-            last = middle
-    return first
-
-
-@njit(nogil=True, cache=True)
 def _in_sentence(b: Bytes, nodes: Records, segments: Records, blocks: Records, limits: Thresholds, n: int) -> bool:
     """Whether node ``n`` is a part of a sentence: text goes on after it, and before it no sentence has ended."""
     k = nodes[n]["first"]
@@ -171,8 +166,8 @@ def _in_sentence(b: Bytes, nodes: Records, segments: Records, blocks: Records, l
     if not blocks[k]["flags"] & SENTENCE and not _good(blocks, k, limits):
         return False
     first, last = blocks[k]["first"], blocks[k + 1]["first"]
-    before = _first_from(segments, first, last, nodes[n]["inner"]) - 1
-    after = _first_from(segments, first, last, nodes[n]["outer"])
+    before = first_from(segments, first, last, nodes[n]["inner"]) - 1
+    after = first_from(segments, first, last, nodes[n]["outer"])
     if before < first or after >= last or segments[before]["kind"] != TEXT or segments[after]["kind"] != TEXT:
         return False
     if segments[before]["chars"] == 0 or segments[after]["chars"] == 0:
@@ -249,11 +244,7 @@ def cut(
     way: int,
 ) -> None:
     """Cut off subtrees by what they say they are, from the top down; of ``sums``, fill what is left."""
-    running_sums(blocks, counts, limits, sums)
-    total = sums[counts[BLOCKS]]["mass"]
-    for k in range(counts[BLOCKS]):
-        if blocks[k]["verdict"] == ON_SITE:  # what the site repeats must not let something else hold more of the page
-            total += _good(blocks, k, limits)
+    total = page_mass(blocks, counts, limits, sums)
     elsewhere = text_elsewhere(nodes, blocks, counts, sums, limits)
     dropped = False
     n = 1
@@ -275,4 +266,4 @@ def cut(
         for k in range(counts[BLOCKS]):
             if blocks[k]["verdict"] == 0:
                 _count(nodes, segments, blocks, k)
-    running_sums(blocks, counts, limits, sums)
+    page_mass(blocks, counts, limits, sums)

@@ -93,13 +93,19 @@ def _loses_reference(nodes: Records, segments: Records, blocks: Records, counts:
     kept, _, lost, _ = weigh(blocks, counts)
     if lost <= limits.reference_lost * (kept + lost):
         return False
-    reference = 0
+    return bool(reference_characters(nodes, segments, blocks, counts) > limits.reference_share * (kept + lost))
+
+
+@njit(nogil=True, cache=True)
+def reference_characters(nodes: Records, segments: Records, blocks: Records, counts: Longs) -> int:
+    """Characters of code, terms and definitions outside links, of all that was not cut off."""
+    total = 0
     for k in range(counts[BLOCKS]):
         if blocks[k]["verdict"] == 0 or OUTSIDE <= blocks[k]["verdict"] <= ALONE:
             n = segments[blocks[k]["first"]]["node"]
             if nodes[n]["formats"] & (T.PRE | T.CODE) or nodes[blocks[k]["node"]]["tag"] in (_DD, _DT):
-                reference += blocks[k]["chars"] - blocks[k]["links"]
-    return bool(reference > limits.reference_share * (kept + lost))
+                total += blocks[k]["chars"] - blocks[k]["links"]
+    return total
 
 
 @njit(nogil=True, cache=True)

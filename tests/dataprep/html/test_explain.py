@@ -94,6 +94,9 @@ def test_which_rules_read_a_page_is_told_with_the_numbers():
     assert as_page.container is None
     assert as_page.choice.kept < 500
     assert as_page.choice.lost > 0.5
+    manual = "".join(f"<dt>name_{k}<dd>{WORDS}" for k in range(9))
+    as_reference = explain((f"<p>{WORDS}</p>" * 3 + f"<dl>{manual}</dl>").encode(), None, None, ExtractSettings())
+    assert as_reference.choice.reference > 0.5
     as_set = explain(lost.encode(), None, None, ExtractSettings(profile="article"))
     assert as_set.choice == as_page.choice
     assert as_set.page["html.profile"] == "article"
@@ -145,7 +148,12 @@ def test_what_the_site_repeats_is_told_as_the_extraction_leaves_it_out(tmp_path)
     """On pages whose profile, container and cuts all depend on what is left."""
     notice = "All of this was written by volunteers, who ask you to support them with what you can."
     url, settings = "http://a.example/b", ExtractSettings(site_memory=True)
-    pages = (f"<p>{notice}</p><main><p>{WORDS}</p></main>", f"<nav><p>{notice}</p></nav><p>Short.</p>", f"<p>{notice}")
+    pages = (
+        f"<p>{notice}</p><main><p>{WORDS}</p></main>",
+        f"<nav><p>{notice}</p></nav><p>Short.</p>",
+        f"<p>{notice}",
+        f"<p>{notice}</p>" * 9 + f"<main><p>{WORDS}</p><p>{WORDS}</p></main><aside><p>{WORDS}</p></aside>",
+    )
     seen = pa.RecordBatch.from_pylist(
         [
             {"payload": f"<p>{notice}</p><p>{WORDS} {word}".encode(), "charset": None, "url": f"{url}/{word}"}
@@ -159,7 +167,8 @@ def test_what_the_site_repeats_is_told_as_the_extraction_leaves_it_out(tmp_path)
     memory.write(0, repeated(samples.rows()))
     for page in pages:
         told = explain(page.encode(), None, url, settings, memory)
-        assert [block.reason for block in told.blocks if block.text == notice] == ["repeated_on_site"]
+        assert {block.reason for block in told.blocks if block.text == notice} == {"repeated_on_site"}
+        assert all(block.cut for block in told.blocks if block.reason in CATEGORIES)
         kept = [block.text for block in told.blocks if not block.reason]
         assert glued("".join(kept)) == glued(told.page["text"])
         assert told.page["html.blocks_kept"] == len(kept)
