@@ -3,6 +3,8 @@
 In the order data flows:
 
 - ``config``      every number of a run, its presets and the checks on them
+- ``stream``      the tokens of a split as one array, proven before they are used
+- ``permutation`` a seeded order of any number of things, in no memory
 - ``data``        shards become batches: the batch of step t is a function of (manifest, seed, t)
 - ``model``       the decoder
 - ``schedule``    step to learning rate

@@ -58,7 +58,7 @@ def train(
         # several times slower, because a waiting thread held the core that the thread it waited for needed.
         os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
         from trainer import loop, parallel  # torch takes seconds to import, --help should not
-        from trainer.data import DamagedShardError
+        from trainer.stream import DamagedShardError
 
         with _errors_in_one_line():
             ranks = stack.enter_context(parallel.start(settings))

@@ -28,7 +28,7 @@ from dataprep.shards import Manifest
 from trainer import record, sample
 from trainer.checkpoint import clear_leftovers, load_checkpoint, save_checkpoint
 from trainer.config import TrainConfig
-from trainer.data import TokenStream, TrainingOrder, Windows
+from trainer.data import TrainingOrder, Windows
 from trainer.evaluate import Loss, evaluate
 from trainer.files import replace_file
 from trainer.metrics import Metrics, read_metrics
@@ -36,6 +36,7 @@ from trainer.model import Decoder
 from trainer.optim import build_optimizer, gradient_norm, update
 from trainer.parallel import Ranks
 from trainer.schedule import learning_rate
+from trainer.stream import TokenStream
 
 PROGRESS_SECONDS = 5.0
 CHECKPOINTS = "checkpoints"

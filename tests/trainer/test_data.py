@@ -12,18 +12,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import trainer.data
+import trainer.permutation
+import trainer.stream
 from dataprep.shards import Manifest, open_shard
 from dataprep.shards.layout import ShardInfo
 from tests.trainer.conftest import EOS, random_documents, shard
 from trainer.data import (
     IGNORE,
-    DamagedShardError,
-    TokenStream,
     TrainingOrder,
     Windows,
     evaluation_windows,
-    permute,
 )
+from trainer.permutation import permute
+from trainer.stream import DamagedShardError, TokenStream
 
 CONTEXT = 16
 
@@ -174,11 +175,17 @@ def test_an_empty_split_is_refused_by_name(shards: Path) -> None:
 
 
 def test_the_loader_imports_only_numpy_torch_and_shards() -> None:
-    tree = ast.parse(Path(trainer.data.__file__).read_text())
-    imported = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
-    imported |= {node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
-    foreign = {name for name in imported if name.split(".")[0] not in sys.stdlib_module_names}
-    assert {name for name in foreign if not name.startswith("dataprep.shards")} == {"numpy", "numpy.typing", "torch"}
+    foreign = set()
+    for module in (trainer.data, trainer.permutation, trainer.stream):
+        tree = ast.parse(Path(module.__file__).read_text())
+        imported = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
+        imported |= {node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+        foreign |= {name for name in imported if name.split(".")[0] not in sys.stdlib_module_names}
+    assert {name for name in foreign if not name.startswith(("dataprep.shards", "trainer."))} == {
+        "numpy",
+        "numpy.typing",
+        "torch",
+    }
     loaded = (
         "import sys, trainer.data; print([m for m in ('apache_beam', 'tokenizers', 'pydantic') if m in sys.modules])"
     )
