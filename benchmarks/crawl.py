@@ -22,8 +22,8 @@ from rich.console import Console
 logging.basicConfig(level=logging.ERROR)  # before Beam is imported, or its loggers print
 
 from dataprep.recipe import parse_recipe  # noqa: E402
+from pipelines.job import Job  # noqa: E402
 from pipelines.launch import launch, log_directory  # noqa: E402
-from pipelines.run import Job  # noqa: E402
 
 
 class Quiet(http.server.SimpleHTTPRequestHandler):

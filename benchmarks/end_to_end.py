@@ -29,8 +29,9 @@ logging.basicConfig(level=logging.ERROR)  # before Beam is imported, or its logg
 from dataprep import storage  # noqa: E402
 from dataprep.recipe import load_recipe  # noqa: E402
 from pipelines.batches import Split  # noqa: E402
+from pipelines.job import Job  # noqa: E402
 from pipelines.receipts import Receipt, next_split  # noqa: E402
-from pipelines.run import CHAIN, Driver, Job  # noqa: E402
+from pipelines.run import CHAIN, Driver  # noqa: E402
 from pipelines.shuffle import Each, PartitionShuffle  # noqa: E402
 
 RECIPE = Path(__file__).parent / "end_to_end.yaml"

@@ -45,14 +45,17 @@ class Source(Settings):
 
 
 class Recipe(Settings):
-    """A whole run. ``seed`` decides every choice that is random: sample, split, shard, order."""
+    """A whole run. ``seed`` decides every choice that is random: sample, split, shard, order.
+
+    ``clean: null`` takes documents as they are: nothing is measured, edited or rejected before they are compared.
+    """
 
     name: Name
     description: str = ""
     seed: int = Field(default=0, ge=0, lt=2**63)
     sources: tuple[Source, ...] = Field(min_length=1)
     extract: ExtractSettings = ExtractSettings()
-    clean: CleanSettings = CleanSettings()
+    clean: CleanSettings | None = CleanSettings()
     deduplicate: DedupSettings = DedupSettings()
     passages: PassageSettings | None = None
     tokenizer: TokenizerSettings = TokenizerSettings()
@@ -65,6 +68,11 @@ class Recipe(Settings):
         if twice:
             raise ValueError(f"source names must differ: {', '.join(twice)} given more than once")
         return self
+
+    def document_stages(self) -> tuple[str, ...]:
+        """The stages that leave documents, in order: each takes those of the one before."""
+        wanted = {"clean": self.clean is not None, "passages": self.passages is not None}
+        return tuple(name for name in ("documents", "clean", "unique", "passages") if wanted.get(name, True))
 
 
 def load_recipe(path: str | Path, overrides: Sequence[str] = ()) -> Recipe:

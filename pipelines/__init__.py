@@ -11,6 +11,7 @@
 - `unique`       stage 4: duplicates → kept and removed
 - `passages`     stage 5, if the recipe asks: repeated lines, paragraphs and long stretches → edits
 - `tokens`       stages 6 and 7: tokenizer, shards
+- `job`          what the command line asks of the process that it starts
 - `local`        Beam on this machine
 - `run`          the chain of stages, and the process that drives it
 - `launch`       starting that process and following it

@@ -7,7 +7,7 @@ step raise, spin, grow or crash is quarantined with the step's name.
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import apache_beam as beam
 import pyarrow as pa
@@ -25,8 +25,11 @@ from dataprep.steps import Step
 from dataprep.text.classes import UNICODE_VERSION
 from pipelines.batches import Split
 from pipelines.receipts import Receipt
-from pipelines.shuffle import Each
+from pipelines.shuffle import Each, Kind
 from pipelines.stage import Stage, code_fingerprint
+
+if TYPE_CHECKING:
+    from dataprep.recipe import Recipe
 
 
 class CleanStage(Stage):
@@ -49,8 +52,15 @@ class CleanStage(Stage):
     upstream = ("documents",)
     phases = ("clean",)
 
+    def __init__(self, recipe: "Recipe", out: str, kind: Kind = "files") -> None:
+        super().__init__(recipe, out, kind)
+        self.rules = recipe.clean or CleanSettings()
+
+    def needed(self) -> bool:
+        return self.recipe.clean is not None
+
     def settings(self) -> dict[str, Any]:
-        clean = self.recipe.clean
+        clean = self.rules
         return {
             "steps": [_identity(step) for step in clean.resolved_steps()],
             "rules": [rule.model_dump(mode="json", exclude_none=True) for rule in clean.resolved_rules()],
@@ -63,7 +73,7 @@ class CleanStage(Stage):
         return [Split.of(i, part.size, {"path": part.path}) for i, part in enumerate(parts)]
 
     def build(self, splits: beam.PCollection) -> beam.PCollection:
-        return splits | "clean" >> Each("clean", self.directory, CleanPart(self.directory, self.recipe.clean))
+        return splits | "clean" >> Each("clean", self.directory, CleanPart(self.directory, self.rules))
 
 
 def _identity(step: Step) -> dict[str, Any]:

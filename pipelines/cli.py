@@ -50,15 +50,15 @@ DirectoryArgument = Annotated[str, typer.Argument(metavar="DIR", help="The direc
 def _run(
     context: typer.Context, recipe: str, out: str, workers: int | None, overrides: list[str], dry_run: bool, until: str
 ) -> None:
-    from pipelines.options import OptionError, check_beam_options
-
     try:
         loaded = load_recipe(_find_recipe(recipe), overrides)
-        beam_args = check_beam_options(context.args)
-    except (RecipeError, OptionError) as error:
+    except RecipeError as error:
         raise UserError(str(error)) from None
+    beam_args = _beam_options(context.args)
     if until == "crawl" and not any(source.crawl for source in loaded.sources):
         raise UserError(f"recipe {loaded.name} has no crawl source; allowed: one with sources.<name>.crawl")
+    if until == "clean" and loaded.clean is None:
+        raise UserError(f"recipe {loaded.name} has clean: null, so it has no such stage; allowed: one with clean.rules")
     out = _place(out)
     if dry_run:
         _dry_run(loaded, out, beam_args, until)
@@ -66,8 +66,8 @@ def _run(
     if workers is not None and any(argument.startswith("--runner") for argument in beam_args):
         raise UserError(f"--workers {workers} is for local runs; with --runner use that runner's own options")
     from pipelines import show
+    from pipelines.job import Job
     from pipelines.launch import launch, log_directory
-    from pipelines.run import Job
 
     for source in loaded.sources:
         for warning in source.crawl.dump_warnings() if source.crawl else ():
@@ -86,6 +86,17 @@ def _run(
             console.print("nothing to do: every stage is up to date", highlight=False)
         show.summary(console, job.out)
     raise typer.Exit(code)
+
+
+def _beam_options(arguments: list[str]) -> list[str]:
+    if not arguments:
+        return []  # without importing Beam, which takes a second
+    from pipelines.options import OptionError, check_beam_options
+
+    try:
+        return check_beam_options(arguments)
+    except OptionError as error:
+        raise UserError(str(error)) from None
 
 
 def _dry_run(recipe: Any, out: str, beam_args: list[str], until: str) -> None:
@@ -164,7 +175,9 @@ def stats(directory: DirectoryArgument) -> None:
 def inspect(
     context: typer.Context,
     directory: Annotated[str | None, typer.Argument(metavar="DIR", help="The directory of a run (its --out).")] = None,
-    stage: Annotated[str, typer.Option(help="documents, clean, unique or passages.")] = "clean",
+    stage: Annotated[
+        str | None, typer.Option(help="documents, clean, unique or passages. Default: clean, or what there is.")
+    ] = None,
     verdict: Annotated[str, typer.Option(help="kept, removed, quarantined or all.")] = "all",
     reason: Annotated[str | None, typer.Option(help="Only documents removed for this reason.")] = None,
     source: Annotated[str | None, typer.Option(help="Only documents of this source.")] = None,

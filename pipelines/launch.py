@@ -12,9 +12,8 @@ from queue import Empty, SimpleQueue
 from rich.console import Console
 
 from dataprep import storage
-from pipelines.local import WORKER_KILLED
+from pipelines.job import WORKER_KILLED, Job
 from pipelines.progress import Display
-from pipelines.run import CHAIN, Job
 
 TICK_SECONDS = 0.5
 
@@ -32,7 +31,6 @@ def log_directory(out: str) -> str:
 
 def launch(job: Job, console: Console) -> tuple[int, Display]:
     """Run ``job`` in a child process and show its progress. Returns the exit code for the shell, and what was seen."""
-    titles = {kind.name: kind.title for kind in CHAIN}
     with open(os.path.join(job.logs, "driver.log"), "ab") as log:
         child = subprocess.Popen(
             [sys.executable, "-m", "pipelines.run"],
@@ -44,7 +42,7 @@ def launch(job: Job, console: Console) -> tuple[int, Display]:
     assert child.stdin
     child.stdin.write(json.dumps(asdict(job)) + "\n")
     child.stdin.flush()
-    with Display(console, job.out, titles) as display:
+    with Display(console, job.out) as display:
         try:
             _follow(child, display)
         except KeyboardInterrupt:

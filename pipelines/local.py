@@ -21,7 +21,8 @@ from apache_beam.runners.portability.local_job_service import SubprocessSdkWorke
 from apache_beam.runners.portability.portable_runner import JobServiceHandle
 from apache_beam.transforms.environments import SubprocessSDKEnvironment
 
-WORKER_KILLED = 70
+from pipelines.job import WORKER_KILLED
+
 CGROUP = Path("/sys/fs/cgroup")
 WORKER_MEMORY = 2 << 30  # what a worker may want at its peak: a few batches, a model, a partition
 

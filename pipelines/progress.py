@@ -73,10 +73,9 @@ class Phase:
 class Display:
     """Follows one job. ``event`` takes the child's events, ``tick`` is called about twice a second."""
 
-    def __init__(self, console: Console, out: str, titles: dict[str, str]) -> None:
+    def __init__(self, console: Console, out: str) -> None:
         self.console = console
         self.out = out
-        self.titles = titles
         self.phase: Phase | None = None
         self.task: TaskID | None = None
         self.stage_started = time.monotonic()
@@ -115,7 +114,7 @@ class Display:
             self._say(f"{stage:10} made anew: what it depends on has changed")
         elif kind == "start":
             self.stage_started = time.monotonic()
-            self._say(f"[bold]{stage:10}[/bold] {self.titles.get(stage, '')}")
+            self._say(f"[bold]{stage:10}[/bold] {value['title']}")
         elif kind == "phase":
             self._open_phase(value)
         elif kind == "done":

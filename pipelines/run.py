@@ -19,7 +19,6 @@ import time
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from typing import Any
 
 import xxhash
@@ -36,6 +35,7 @@ from pipelines.batches import Split  # noqa: E402
 from pipelines.clean import CleanStage  # noqa: E402
 from pipelines.crawl import CrawlStage  # noqa: E402
 from pipelines.documents import DocumentsStage  # noqa: E402
+from pipelines.job import Job  # noqa: E402
 from pipelines.local import default_workers, in_process_runner, last_line, worker_runner  # noqa: E402
 from pipelines.passages import PassagesStage  # noqa: E402
 from pipelines.stage import RUNNING, Build, Stage, fingerprint  # noqa: E402
@@ -57,22 +57,6 @@ CHAIN: tuple[type[Stage], ...] = (
     TokenizerStage,
     ShardsStage,
 )
-
-
-@dataclass(frozen=True)
-class Job:
-    """What the child process is asked to do: the recipe's JSON form and everything that does not decide the output."""
-
-    recipe: dict[str, Any]
-    out: str
-    until: str  # the last stage to run
-    workers: int | None  # 0: in this process; None: as many as the machine has room for, where they are worth starting
-    logs: str  # a local directory
-    beam_args: list[str] = field(default_factory=list)
-
-    def names_runner(self) -> bool:
-        """Whether Beam's options name a runner; without one the run is local."""
-        return any(argument.startswith("--runner") for argument in self.beam_args)
 
 
 class StageError(RuntimeError):
@@ -115,7 +99,7 @@ class Driver:
             self.emit("skip", stage=stage.name)
             return self._not_empty(stage, manifest)
         self._prepare(stage, wanted, manifest, damaged)
-        self.emit("start", stage=stage.name)
+        self.emit("start", stage=stage.name, title=stage.title)
         stage.execute(lambda phase, build, splits: self.pipeline(stage, phase, build, splits))
         manifest = stage.write_manifest(parts, time.monotonic() - started)
         self._clear_working_files(stage)

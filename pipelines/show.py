@@ -69,20 +69,22 @@ def report(out: str) -> str:
 def inspect(
     console: Console,
     out: str,
-    stage: str = "clean",
+    stage: str | None = None,
     verdict: str = "all",
     reason: str | None = None,
     source: str | None = None,
     limit: int = 5,
 ) -> None:
-    """A sample of one stage's documents. Raises ``ValueError`` naming the wrong option."""
+    """A sample of one stage (clean, or the last that ran). Raises ``ValueError`` naming the wrong option."""
+    there = stages(out)
+    shown = [name for name in there if name in DOCUMENT_STAGES]
+    if stage is None:
+        stage = "clean" if "clean" in shown or not shown else shown[-1]
     if stage not in DOCUMENT_STAGES:
         raise ValueError(f"--stage {stage}: allowed are {', '.join(DOCUMENT_STAGES)}")
     if verdict not in (*KINDS, "all"):
         raise ValueError(f"--verdict {verdict}: allowed are {', '.join(KINDS)}, all")
-    there = stages(out)
     if stage not in there:
-        shown = [name for name in there if name in DOCUMENT_STAGES]
         instead = f"; --stage {shown[-1]} shows what there is" if shown else ""
         raise ValueError(f"{out}: the {stage} stage of this run has not run{instead}")
     kinds = [verdict] if verdict != "all" else ["removed", "quarantined"] if reason else list(KINDS)

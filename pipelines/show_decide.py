@@ -29,7 +29,12 @@ def decide(
 ) -> None:
     """Decide a measured run again and print what would be. Raises ``ValueError`` naming the wrong option."""
     measured = load_measured(out)
-    start = measured.rules if recipe is None else rules_of_recipe(load_recipe(recipe).clean, measured, recipe)
+    start = measured.rules
+    if recipe is not None:
+        clean = load_recipe(recipe).clean
+        if clean is None:
+            raise ValueError(f"--recipe {recipe}: has clean: null and so no rules")
+        start = rules_of_recipe(clean, measured, recipe)
     rules = change_rules(start, overrides)
     found = decide_again(out, measured, rules, samples=samples, seed=seed)
     console.print(funnels(measured, found))

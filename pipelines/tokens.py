@@ -60,7 +60,7 @@ class TokenizerStage(Stage):
 
     def __init__(self, recipe: "Recipe", out: str, kind: Kind = "files") -> None:
         super().__init__(recipe, out, kind)
-        self.upstream = (_documents(recipe),)
+        self.upstream = recipe.document_stages()[-1:]
 
     def settings(self) -> dict[str, Any]:
         return {"seed": self.recipe.seed, "tokenizer": self.recipe.tokenizer.model_dump(mode="json")}
@@ -130,7 +130,7 @@ class ShardsStage(Stage):
 
     def __init__(self, recipe: "Recipe", out: str, kind: Kind = "files") -> None:
         super().__init__(recipe, out, kind)
-        self.upstream = (_documents(recipe), "tokenizer")
+        self.upstream = (recipe.document_stages()[-1], "tokenizer")
 
     def settings(self) -> dict[str, Any]:
         return {"seed": self.recipe.seed, "shards": self.recipe.shards.model_dump(mode="json")}
@@ -289,11 +289,6 @@ class WriteShard:
             eos_id=encoder.eos_id,
             text_bytes=rows.bytes,
         ).to_json()
-
-
-def _documents(recipe: "Recipe") -> str:
-    """The last stage that leaves documents."""
-    return "unique" if recipe.passages is None else "passages"
 
 
 def _parts(stage: Stage) -> list[Split]:

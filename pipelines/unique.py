@@ -17,7 +17,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import apache_beam as beam
 import numpy as np
@@ -43,8 +43,11 @@ from dataprep.tally import Tally
 from pipelines.batches import Split
 from pipelines.earlier import Corpus, IndexPart, WriteIndex, WriteTombstones, read_verdicts
 from pipelines.receipts import Receipt, next_split
-from pipelines.shuffle import Each, group_width, work_file
+from pipelines.shuffle import Each, Kind, group_width, work_file
 from pipelines.stage import Build, Run, Stage, read_manifest, sum_extras
+
+if TYPE_CHECKING:
+    from dataprep.recipe import Recipe
 
 ROUNDS = 2  # of contraction in one pipeline, before the driver looks whether it is over
 LARGEST = 20  # components in the report
@@ -58,8 +61,12 @@ class UniqueStage(Stage):
     title = "remove duplicates"
     code = ("dataprep.dedup", "dataprep.text", "dataprep.urls", "pipelines.earlier", "pipelines.unique")
     libraries = ("ada-url", "datasketch", "xxhash")
-    upstream = ("clean",)
     phases = ("sign", "members", "judge", "verdicts", "write")
+
+    def __init__(self, recipe: "Recipe", out: str, kind: Kind = "files") -> None:
+        super().__init__(recipe, out, kind)
+        stages = recipe.document_stages()
+        self.upstream = (stages[stages.index(self.name) - 1],)
 
     def settings(self) -> dict[str, Any]:
         # which letters there are is the interpreter's knowledge
@@ -72,7 +79,7 @@ class UniqueStage(Stage):
 
     def plan(self) -> list[Split]:
         parts = []
-        for index, file in enumerate(self.upstream_parts("clean")):
+        for index, file in enumerate(self.upstream_parts(*self.upstream)):
             with storage.open_read(file.path) as handle:
                 part = pq.ParquetFile(handle)
                 check_columns(part.schema_arrow.names, self.recipe.deduplicate)
@@ -87,10 +94,10 @@ class UniqueStage(Stage):
 
     def corpus(self, parts: int) -> Corpus:
         runs = open_runs(self._manifests(), self.recipe.deduplicate, parts)
-        return Corpus(self.directory, self.kept_directory("clean"), parts, tuple(runs))
+        return Corpus(self.directory, self.kept_directory(*self.upstream), parts, tuple(runs))
 
     def graphs(self) -> list[tuple[str, Build]]:
-        corpus = Corpus(self.directory, self.kept_directory("clean"), 1, ())
+        corpus = Corpus(self.directory, self.kept_directory(*self.upstream), 1, ())
         return [
             ("sign", partial(self.build_candidates, corpus=corpus, partitions=1)),
             ("large-00", partial(self.build_rounds, first=0, partitions=1)),
@@ -149,7 +156,7 @@ class UniqueStage(Stage):
         return 64 + 4 * settings.permutations + (0 if settings.verify == "estimate" else 8 * shingles)
 
     def build(self, splits: beam.PCollection) -> beam.PCollection:
-        return self.build_output(splits, width=group_width(len(self.upstream_parts("clean"))))
+        return self.build_output(splits, width=group_width(len(self.upstream_parts(*self.upstream))))
 
     def build_candidates(self, splits: beam.PCollection, corpus: Corpus, partitions: int) -> beam.PCollection:
         sign = SignPart(self.directory, self.recipe.deduplicate, corpus, partitions)

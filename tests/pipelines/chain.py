@@ -10,8 +10,9 @@ from apache_beam.options.pipeline_options import PipelineOptions
 
 from dataprep import storage
 from pipelines.batches import Split
+from pipelines.job import Job
 from pipelines.local import in_process_runner
-from pipelines.run import CHAIN, Driver, Job
+from pipelines.run import CHAIN, Driver
 
 STAGES = [kind.name for kind in CHAIN if kind.name not in ("crawl", "passages")]  # those of every recipe
 

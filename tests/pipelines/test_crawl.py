@@ -21,9 +21,10 @@ from dataprep.crawl.rounds import CrawlDirectory
 from dataprep.crawl.segments import read_log
 from dataprep.recipe import RecipeError, parse_recipe
 from pipelines.crawl import CrawlStage
+from pipelines.job import Job
 from pipelines.local import in_process_runner
 from pipelines.portability import check_stage
-from pipelines.run import Driver, Job, StageError
+from pipelines.run import Driver, StageError
 from pipelines.stage import read_manifest
 from tests.dataprep.crawl.loopback import Request, Site, http, page, serve
 
@@ -216,7 +217,8 @@ def test_the_job_graph_can_leave_this_machine(site: Site, tmp_path: Path) -> Non
 RUN = """
     import json, sys
     from pipelines.crawl import CrawlStage
-    from pipelines.run import Driver, Job
+    from pipelines.job import Job
+    from pipelines.run import Driver
 
     CrawlStage.segment_pages = 5
     out = sys.argv[1]

@@ -16,7 +16,8 @@ from dataprep.document import EXTRACTED, document_id
 from dataprep.html.extraction import REMOVED
 from dataprep.recipe import parse_recipe
 from pipelines.documents import DocumentsStage
-from pipelines.run import Driver, Job, StageError
+from pipelines.job import Job
+from pipelines.run import Driver, StageError
 from tests.dataprep.sources.warcs import member, page, record
 
 

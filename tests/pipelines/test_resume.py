@@ -11,6 +11,7 @@ import time
 from dataclasses import asdict
 
 import psutil
+import pyarrow.parquet as pq
 import pytest
 
 from dataprep import storage
@@ -35,6 +36,27 @@ def test_a_changed_setting_re_runs_exactly_the_stages_that_depend_on_it(library,
     assert drive(changed, tmp_path) == (dependent, [s for s in STAGES if s not in dependent])
     # and back: the same bytes as ever
     drive(recipe(library), tmp_path)
+
+
+def test_documents_that_are_clean_already_need_no_clean_stage(library, tmp_path):
+    drive(recipe(library), tmp_path / "out")
+    value = {**recipe(library), "clean": None}
+    ran, skipped = drive(value, tmp_path / "out")
+    assert (skipped, ran) == (["documents"], ["unique", "tokenizer", "shards"])
+    assert not (tmp_path / "out" / "clean").exists()
+    documents, unique = (storage.read_json(str(tmp_path / "out" / s / "_stage.json")) for s in ("documents", "unique"))
+    assert unique["counts"]["documents_in"] == documents["counts"]["kept"]
+    drive(value, tmp_path / "anew")
+    assert_same(data(tmp_path / "out"), data(tmp_path / "anew"))
+    kept = next((tmp_path / "out" / "unique" / "kept").glob("*.parquet"))
+    name = pq.read_table(kept, columns=["id"])["id"][0].as_py().hex()
+    for command in (["inspect"], ["why", "--id", name], ["report"], ["stats"]):
+        place = [command[0], str(tmp_path / "out"), *command[1:]]
+        said = subprocess.run([sys.executable, "-m", "pipelines.cli", *place], capture_output=True, text=True)
+        assert said.returncode == 0, said.stderr
+    asked = command_line(tmp_path, value)
+    asked[asked.index("run")] = "clean"
+    one_line(subprocess.run(asked, capture_output=True, text=True), "clean: null", "clean.rules")
 
 
 def test_a_changed_input_file_is_noticed(library, tmp_path):
@@ -74,7 +96,8 @@ def dying(function):
     return call
 for name in ("replace", "rename", "unlink", "rmdir"):
     setattr(os, name, dying(getattr(os, name)))
-from pipelines.run import Driver, Job, locked
+from pipelines.job import Job
+from pipelines.run import Driver, locked
 job = Job(**json.loads(sys.argv[2]))
 with locked(job.out):
     Driver(job).run()

@@ -88,7 +88,7 @@ def test_what_is_not_there_is_said_in_one_line(run: MadeRun, tmp_path: Path) -> 
 def test_a_stage_that_has_not_run_is_said_with_one_that_has(tmp_path: Path) -> None:
     storage.write_bytes(f"{tmp_path}/documents/kept/part-00000.parquet", b"")
     with pytest.raises(ValueError, match=r": the clean stage of this run has not run; --stage documents shows what"):
-        show.inspect(screen(), str(tmp_path))
+        show.inspect(screen(), str(tmp_path), "clean")
 
 
 def test_shards_that_are_not_finished_are_neither_counted_nor_called_damaged(tmp_path: Path) -> None:

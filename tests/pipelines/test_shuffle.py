@@ -14,7 +14,8 @@ from dataprep.parts import Quarantined
 from dataprep.recipe import load_recipe
 from pipelines import local
 from pipelines.batches import RecordBatchCoder, Split, SplitCoder
-from pipelines.local import WORKER_KILLED, in_process_runner, last_line, worker_runner
+from pipelines.job import WORKER_KILLED
+from pipelines.local import in_process_runner, last_line, worker_runner
 from pipelines.receipts import Receipt, read_receipts
 from pipelines.run import CHAIN
 from pipelines.shuffle import Each, PartitionShuffle
