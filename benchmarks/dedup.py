@@ -1,6 +1,6 @@
 """Deduplication against its rivals: what is found and what is removed wrongly, time and memory; signatures alone.
 
-    python -m benchmarks.dedup [--rivals RIVALS/bin/python] [--workers 1] whole DOCUMENTS PAIRS [FIELD=VALUE…]
+    python -m benchmarks.dedup [--rivals RIVALS/bin/python] [--workers 0] whole DOCUMENTS PAIRS [FIELD=VALUE…]
     python -m benchmarks.dedup [--rivals RIVALS/bin/python] signatures PATH… [--documents 2000]
 
 ``whole``: DOCUMENTS is a Parquet or JSON Lines file, or a folder of the latter, with ``id`` and ``text``; PAIRS names
@@ -92,13 +92,13 @@ def ours(folder: Path, workers: int, fields: list[str]) -> tuple[dict[str, float
     recipe = {
         "name": "benchmark",
         "sources": [{"name": "given", "files": {"paths": [f"{folder}/given/*.jsonl"], "format": "jsonl"}}],
-        "clean": {"steps": ["fineweb"]},  # the cheapest: without steps all the usual ones are run
+        "clean": None,
     }
     (folder / "recipe.yaml").write_text(yaml.safe_dump(recipe), encoding="utf-8")
     sets = [part for field in fields for part in ("--set", f"deduplicate.{field}")]
     command = [sys.executable, "-m", "pipelines.cli", "deduplicate", str(folder / "recipe.yaml"), *sets]
     few = f"sources.given.files.paths=[{folder}/few.jsonl]"
-    measured([*command, "--out", str(folder / "compiled"), "--workers", "1", "--set", few])  # kernels, once
+    measured([*command, "--out", str(folder / "compiled"), "--workers", "0", "--set", few])  # kernels, once
     used = measured([*command, "--out", str(folder / "ours"), "--workers", str(workers)])
     name_of: dict[bytes, str] = {}
     removed: dict[str, bytes] = {}
@@ -178,7 +178,7 @@ def sign(paths: list[str], count: int, rivals: str | None) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rivals", help="the Python of an environment with the rivals")
-    parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--workers", type=int, default=0)
     commands = parser.add_subparsers(dest="command", required=True)
     one = commands.add_parser("whole")
     one.add_argument("documents", type=Path)

@@ -1,18 +1,23 @@
 """How fast repeated passages are found and cut out, and how many there are: the whole stage in one process.
 
-``python -m benchmarks.passages PATH … [--set substring_tokens=100]``; paths as in `benchmarks.documents`.
+``python -m benchmarks.passages PATH … [--set substring_tokens=100] [--rivals RIVALS/bin/python]``; paths as in
+`benchmarks.documents`. The rival is datatrove's removal of repeated lines, which looks for nothing shorter or longer;
+RIVALS has benchmarks/rivals/dedup.txt.
 """
 
 import argparse
+import json
 import resource
 import tempfile
 import time
 from collections.abc import Sequence
+from pathlib import Path
 
 import apache_beam as beam
 import yaml
 from apache_beam.options.pipeline_options import PipelineOptions
 
+from benchmarks.dedup import measured
 from benchmarks.documents import documents
 from dataprep import storage
 from dataprep.document import BatchBuilder
@@ -67,8 +72,23 @@ def measure(out: str, settings: dict[str, object], size: int) -> PassagesStage:
     return stage
 
 
+def datatrove(python: str, paths: Sequence[str], size: int) -> None:
+    """Measure the rival on the same documents in a process of its own."""
+    with tempfile.TemporaryDirectory() as folder:
+        given = Path(folder) / "given"
+        given.mkdir()
+        with (given / "documents.jsonl").open("w", encoding="utf-8") as file:
+            for number, text in enumerate(documents(paths)):
+                file.write(json.dumps({"id": str(number), "text": text}) + "\n")
+        script = Path(__file__).parent / "rivals" / "passages_lines.py"
+        used = measured([python, str(script), str(given), f"{folder}/out"])
+    speed = size / used["cpu"] / 1e6
+    print(f"datatrove, lines: {used['wall']:.1f} s wall, {used['cpu']:.1f} s CPU: {speed:.2f} MB/s a core")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rivals", help="the Python of an environment with the rivals")
     parser.add_argument("paths", nargs="+")
     parser.add_argument("--set", action="append", default=[], metavar="FIELD=VALUE", help="a setting of passages")
     arguments = parser.parse_args()
@@ -90,6 +110,8 @@ def main() -> None:
             print(f"{reason}: {number} cut out, {share:.1%} of the characters")
             for one in [one for one in extra["most_repeated"] if one["reason"] == reason][:SHOWN]:
                 print(f"  {one['occurrences']} × {one['text'][:90]!r}")
+    if arguments.rivals:
+        datatrove(arguments.rivals, arguments.paths, size)
 
 
 if __name__ == "__main__":

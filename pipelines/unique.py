@@ -353,13 +353,13 @@ class MembersByComponent:
             signatures = self.corpus.signatures(part)
             here = np.flatnonzero(parts == part)
             here = here[self.corpus.alive(part, signatures.ids[rows.row_of(documents[here])])]
-            for chosen, sets in self._sets(part, rows.row_of(documents[here])):
+            for chosen, sets in self.shingle_sets(part, rows.row_of(documents[here])):
                 component = labels[here][chosen]
                 references = documents[here][chosen]
                 batch = rows.member_rows(component, references, signatures.take(rows.row_of(references)), sets)
                 yield from rows.divided(batch, partition_of(component, self.partitions))
 
-    def _sets(self, part: int, wanted: I64) -> Iterator[tuple[slice, ShingleSets]]:
+    def shingle_sets(self, part: int, wanted: I64) -> Iterator[tuple[slice, ShingleSets]]:
         """Which of the ascending rows ``wanted`` of a part, and their sets of shingles, batch after batch."""
         if self.settings.verify == "estimate":
             yield slice(0, wanted.size), ShingleSets.empty(wanted.size)

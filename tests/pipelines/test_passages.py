@@ -180,7 +180,7 @@ def test_many_partitions_and_bundles_run_twice_give_the_same_bytes(tmp_path, exp
     assert directory(tmp_path) == expected["bytes"]
 
 
-@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("workers", [1, 4])
 def test_worker_processes_give_the_same_bytes(tmp_path, expected, workers):
     write_corpus(tmp_path, corpus(), 5)
     run_stage(tmp_path, worker_runner(workers, PipelineOptions([]), str(tmp_path / "log")))
