@@ -86,7 +86,7 @@ def test_the_windows_in_order_are_the_stream_and_inputs_are_the_tokens_before_th
     assert np.array_equal(batch.targets_bt.numpy()[valid], stream)
     assert np.array_equal(batch.ids_bt.numpy()[valid], np.concatenate([[EOS], stream[:-1]]))
     assert valid[:-1].all()
-    assert valid.sum() == windows.valid(np.arange(windows.count)) == len(stream)
+    assert valid.sum() == sum(windows.targets(np.arange(windows.count)).values()) == len(stream)
 
 
 @pytest.mark.parametrize("world_size", [2, 3, 4, 8])
