@@ -94,6 +94,7 @@ def plan(
         plans = order.mixture.plan(settings.steps)
         for line in mixture.table(plans):
             print(line)
+        print(order.windows.describe())
         mixture.check_epochs(plans, settings.data.max_epochs)
 
 

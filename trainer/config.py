@@ -257,7 +257,9 @@ def parse_config(tree: Mapping[str, Any]) -> TrainConfig:
 
 
 def _one_line(error: ValidationError) -> str:
-    first = error.errors(include_url=False)[0]
+    errors = error.errors(include_url=False)
+    # a misspelt field is also a missing one; what was written says more than what was not
+    first = next((each for each in errors if each["type"] == "extra_forbidden"), errors[0])
     path = [str(part) for part in first["loc"]]
     if first["type"] == "extra_forbidden":
         owner: Any = TrainConfig
@@ -268,7 +270,7 @@ def _one_line(error: ValidationError) -> str:
     if first["type"] == "value_error":  # ours: it names the field and the value itself
         return ".".join([*path, message])
     if first["type"] == "missing":
-        return f"{'.'.join(path)} is missing: every preset sets it"
+        return f"{'.'.join(path)} is missing"
     return f"{'.'.join(path)} is {first['input']!r}: {message[0].lower()}{message[1:]}"
 
 

@@ -17,6 +17,7 @@ Shape suffixes: B windows, T positions.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import groupby
 from typing import Literal, Protocol
 
@@ -33,6 +34,9 @@ from trainer.stream import TokenStream
 
 IGNORE = -100
 """The target of padding; torch's cross-entropy passes over this value by default."""
+
+STRETCH = 1_024
+"""So many places of an epoch are put in order together; one at a time would cost more than reading the tokens."""
 
 
 @dataclass(frozen=True)
@@ -130,6 +134,7 @@ class Windows:
     ) -> None:
         self.stream = stream
         self.context = context
+        self.packing = packing
         self.mask_documents = mask_documents
         self.documents = Documents(stream)
         self.sources: list[Source] = []
@@ -142,27 +147,61 @@ class Windows:
             self.count += layout.count
         self._firsts = np.array([source.first for source in self.sources], np.int64)
 
+    def describe(self) -> str:
+        padding = 1 - self.stream.tokens / (self.count * self.context)
+        return f"{self.count:,} of {self.context:,} tokens in an epoch, {padding:.3%} padding"
+
     def batch(self, windows: NDArray[np.int64]) -> Batch:
-        shape = len(windows), self.context
-        ids = np.full(shape, self.stream.manifest.eos_id, np.int64)
-        targets = np.full(shape, IGNORE, np.int64)
         pieces = self.pieces(windows)
-        if self.mask_documents:
-            pieces = self.documents.split(pieces)
-        columns = pieces.columns()
-        for row, column, start, length in zip(*(a.tolist() for a in (pieces.row, columns, *pieces[1:])), strict=True):
-            tokens = self.stream.read(max(start - 1, 0), start + length)
-            targets[row, column : column + length] = tokens[-length:]
-            known = tokens[:-1]
-            ids[row, column + length - len(known) : column + length] = known
-        positions = None
-        if self.mask_documents:
-            filled = np.bincount(pieces.row, pieces.length, minlength=len(windows)).astype(np.int64)
-            padding = (np.arange(len(windows)) * self.context + filled)[filled < self.context]
-            begins = np.union1d(pieces.row * self.context + columns, padding)
-            flat = np.arange(ids.size)
-            positions = torch.from_numpy(flat - np.repeat(begins, np.diff(np.append(begins, ids.size)))).view(shape)
+        filled = np.bincount(pieces.row, pieces.length, minlength=len(windows)).astype(np.int64)
+        one_run_each = len(pieces.row) == len(windows) and bool((filled > 0).all())
+        ids, targets = (self._read_rows if one_run_each else self._read_pieces)(pieces, filled)
+        positions = self._positions(pieces, filled) if self.mask_documents else None
         return Batch(windows, torch.from_numpy(ids), torch.from_numpy(targets), positions)
+
+    def _read_rows(self, rows: Pieces, filled: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """(ids, targets) of rows that are one run each: two views of the same tokens, one place apart."""
+        tokens = np.empty((len(filled), self.context + 1), np.int64)
+        for row, (start, length) in enumerate(zip(rows.start.tolist(), rows.length.tolist(), strict=True)):
+            if start:
+                tokens[row, : length + 1] = self.stream.read(start - 1, start + length)
+            else:
+                tokens[row, 0] = self.stream.manifest.eos_id
+                tokens[row, 1 : length + 1] = self.stream.read(0, length)
+        ids, targets = tokens[:, :-1], tokens[:, 1:]
+        if filled.min(initial=self.context) < self.context:
+            targets = targets.copy()
+            self._pad(ids, targets, filled)
+        return ids, targets
+
+    def _read_pieces(self, pieces: Pieces, filled: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        ids, targets = np.empty((2, len(filled), self.context), np.int64)
+        for row, column, start, length in pieces.places():
+            stop = column + length
+            if start:
+                tokens = self.stream.read(start - 1, start + length)
+                ids[row, column:stop], targets[row, column:stop] = tokens[:-1], tokens[1:]
+            else:
+                targets[row, column:stop] = self.stream.read(0, length)
+                ids[row, column] = self.stream.manifest.eos_id
+                ids[row, column + 1 : stop] = targets[row, column : stop - 1]
+        self._pad(ids, targets, filled)
+        return ids, targets
+
+    def _pad(self, ids: NDArray[np.int64], targets: NDArray[np.int64], filled: NDArray[np.int64]) -> None:
+        for row in np.flatnonzero(filled < self.context).tolist():
+            ids[row, filled[row] :] = self.stream.manifest.eos_id
+            targets[row, filled[row] :] = IGNORE
+
+    def _positions(self, pieces: Pieces, filled: NDArray[np.int64]) -> Tensor:
+        counting = np.arange(self.context)
+        positions = np.empty((len(filled), self.context), np.int64)
+        apart = pieces if self.packing == "documents" else self.documents.split(pieces)
+        for row, column, _, length in apart.places():
+            positions[row, column : column + length] = counting[:length]
+        for row in np.flatnonzero(filled < self.context).tolist():
+            positions[row, filled[row] :] = counting[: self.context - filled[row]]
+        return torch.from_numpy(positions)
 
     def pieces(self, windows: NDArray[np.int64]) -> Pieces:
         """The runs of tokens that fill these windows; row i is ``windows[i]``."""
@@ -170,6 +209,8 @@ class Windows:
         for source, rows in self._by_source(windows):
             row, start, length = source.layout.pieces(windows[rows] - source.first)
             parts.append(Pieces(rows[row], start, length))
+        if len(parts) == 2:  # of one source
+            return parts[1]
         row, start, length = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
         order = np.argsort(row, kind="stable")
         return Pieces(row[order], start[order], length[order])
@@ -212,15 +253,15 @@ class TrainingOrder:
         self.windows_per_step = windows_per_step
         sizes = {source.name: Size(source.layout.count, source.tokens) for source in windows.sources}
         self.mixture = Mixture(phases, sizes, windows_per_step)
+        self._stretch = lru_cache(maxsize=2 * len(sizes))(self._order_stretch)
 
     def step(self, step: int) -> NDArray[np.int64]:
         """The window numbers of a whole step, int64 [windows_per_step]."""
         dealt, before = self.mixture.step(step)
         out = np.empty_like(dealt)
-        for number in np.unique(dealt).tolist():
-            source, mine = self.windows.sources[number], dealt == number
-            position = before[number] + np.arange(np.count_nonzero(mine))
-            out[mine] = source.first + self._ordered(source, position)
+        for number, windows in enumerate(np.bincount(dealt).tolist()):
+            if windows:
+                out[dealt == number] = self._in_order(number, before[number], before[number] + windows)
         return out
 
     def share(self, step: int, rank: int, world_size: int) -> NDArray[np.int64]:
@@ -231,15 +272,22 @@ class TrainingOrder:
         """Which tokens of which documents a step sees; row i is window i of ``step``."""
         return self.windows.places(self.step(step))
 
-    def _ordered(self, source: Source, position: NDArray[np.int64]) -> NDArray[np.int64]:
-        """The windows at these places of a source's epochs. The seed is the source's name, so no other disturbs it."""
-        epochs, index = np.divmod(position, source.layout.count)
-        out = np.empty_like(index)
-        for epoch in range(int(epochs[0]), int(epochs[-1]) + 1):
-            here = epochs == epoch
-            key = f"{self.windows.stream.split}/{self.seed}/{epoch}"
-            out[here] = source.layout.order(index[here], f"{key}/{source.name}" if source.name else key)
-        return out
+    def _in_order(self, number: int, start: int, stop: int) -> NDArray[np.int64]:
+        """The windows at places ``start`` … ``stop`` - 1 of a source's epochs, laid end to end."""
+        parts = []
+        while start < stop:
+            epoch, index = divmod(start, self.windows.sources[number].layout.count)
+            part = self._stretch(number, epoch, index // STRETCH)[index % STRETCH :][: stop - start]
+            parts.append(part)
+            start += len(part)
+        return np.concatenate(parts)
+
+    def _order_stretch(self, number: int, epoch: int, stretch: int) -> NDArray[np.int64]:
+        """The seed is the source's name, so no other source disturbs its order."""
+        source = self.windows.sources[number]
+        index = np.arange(stretch * STRETCH, min((stretch + 1) * STRETCH, source.layout.count))
+        key = f"{self.windows.stream.split}/{self.seed}/{epoch}"
+        return source.first + source.layout.order(index, f"{key}/{source.name}" if source.name else key)
 
 
 def evaluation_windows(windows: Windows, tokens: int) -> NDArray[np.int64]:

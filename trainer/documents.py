@@ -3,6 +3,8 @@
 Only the offsets of shards that are asked about are touched, and few are kept: a corpus of any size opens at once.
 """
 
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -28,11 +30,11 @@ class Pieces(NamedTuple):
     start: NDArray[np.int64]
     length: NDArray[np.int64]
 
-    def columns(self) -> NDArray[np.int64]:
-        """Where in its row each piece begins."""
+    def places(self) -> Iterator[tuple[int, int, int, int]]:
+        """(row, column, start, length) of each piece."""
         before = np.cumsum(self.length) - self.length
-        first = np.searchsorted(self.row, self.row, side="left")
-        return before - before[first]
+        columns = before - before[np.searchsorted(self.row, self.row)]
+        return zip(self.row.tolist(), columns.tolist(), self.start.tolist(), self.length.tolist(), strict=True)
 
 
 class Places(NamedTuple):
@@ -53,17 +55,17 @@ class Documents:
 
     def __init__(self, stream: TokenStream) -> None:
         self.stream = stream
+        self._shards: list[int] = stream.starts.tolist()
         self._offsets = lru_cache(maxsize=KEPT_SHARDS)(self._read_offsets)
 
     def starts(self, start: int, stop: int) -> NDArray[np.int64]:
         """The places in ``start`` … ``stop`` - 1 at which a document begins, ascending."""
-        shards = self.stream.starts
         found = []
-        for number in range(int(np.searchsorted(shards, start, side="right")) - 1, int(np.searchsorted(shards, stop))):
-            base, offsets = shards[number], self._offsets(number)
-            low, high = np.searchsorted(offsets[:-1], [start - base, stop - base])
+        for number in range(bisect_right(self._shards, start) - 1, bisect_left(self._shards, stop)):
+            base, offsets = self._shards[number], self._offsets(number)[:-1]
+            low, high = offsets.searchsorted((start - base, stop - base))
             found.append(offsets[low:high] + base)
-        return np.concatenate(found) if found else np.empty(0, np.int64)
+        return found[0] if len(found) == 1 else np.concatenate([*found, np.empty(0, np.int64)])
 
     def split(self, pieces: Pieces) -> Pieces:
         """The same tokens, cut wherever a document begins."""

@@ -289,6 +289,7 @@ def _introduce(run: Run, known: bool) -> None:
     run.say(f"shards     {run.manifest.path}: {train_tokens:,} tokens to train on, {validation}")
     for line in table(run.order.mixture.plan(run.config.steps)):
         run.say(f"plan       {line}")
+    run.say(f"windows    {run.order.windows.describe()}")
     precision = "float32" if run.ranks.autocast_dtype is None else "bfloat16"
     ranks = f", {run.ranks.world_size} ranks" if run.ranks.world_size > 1 else ""
     run.say(f"model      {run.model.parameter_count():,} parameters, {precision} on {run.ranks.device.type}{ranks}")
