@@ -91,7 +91,7 @@ class DataConfig(Settings):
     """What a window is. ``packing``: ``windows`` cuts the stream every ``context`` tokens, ``documents`` packs whole
     documents. ``mask_documents``: attention and positions keep the documents of a window apart.
 
-    Without a ``mixture`` all sources are one stream, each in proportion to its tokens. ``max_epochs``: by source.
+    Without a ``mixture`` each source has the share of tokens it has. ``max_epochs``: by source.
     """
 
     packing: Literal["windows", "documents"] = "windows"
@@ -104,8 +104,6 @@ class DataConfig(Settings):
         steps = [phase.from_step for phase in self.mixture]
         if steps and (steps[0] != 0 or any(a >= b for a, b in pairwise(steps))):
             raise ValueError(f"mixture has the from_steps {steps}: allowed are rising ones, the first 0")
-        if self.max_epochs and not self.mixture:
-            raise ValueError(f"max_epochs is {self.max_epochs}: allowed only with a mixture")
         return self
 
 

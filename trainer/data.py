@@ -1,15 +1,18 @@
 """Shards become batches, and the batch of step t is a function of (manifest, recipe, seed, t) alone.
 
 Decisions:
-- A source's shards of a split, in the manifest's order, are one stream of tokens, cut into windows of ``context``
-  targets: consecutive ones, or whole documents (``trainer/packing.py``). Without a mixture all sources are one. Every
-  token is a target exactly once in an epoch; what a window lacks is padding, nothing is dropped.
+- A source's shards of a split, in the manifest's order, are one stretch of tokens, cut into windows of ``context``
+  targets: consecutive ones, or whole documents (``trainer/packing.py``). Every token is a target exactly once in an
+  epoch of its source; what a window lacks is padding, nothing is dropped.
+- Sources take turns by their weights (``trainer/mixture.py``); without weights each has the share of tokens it has, so
+  that all epochs end together.
 - The input of a target is the token before it in the stream. A document's first token is so predicted from the EOS that
   closes the document before it, and the stream's first token from EOS too: EOS also begins. A document that is cut
   goes on with its own last token as input.
 - Where documents are kept apart, positions count from 0 in each of them, and nothing else has to be known: a token may
   look at those from the last position 0 on.
-- An epoch's order is a seeded bijection of the window numbers: resuming is asking for step t.
+- An epoch's order is a seeded bijection of a source's window numbers: resuming is asking for step t. The seed is the
+  source's name, so that no other source disturbs it.
 - A step's windows are numbered before they are dealt to ranks, so the global batch does not depend on the world size.
 
 Shape suffixes: B windows, T positions.
@@ -27,7 +30,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from trainer.documents import Documents, Pieces, Places
-from trainer.mixture import Mixture, Size
+from trainer.mixture import Mixture, Size, counts
 from trainer.packing import Packed
 from trainer.permutation import permute
 from trainer.stream import TokenStream
@@ -109,7 +112,7 @@ class Contiguous:
 
 @dataclass(frozen=True)
 class Source:
-    """A source's windows are numbered from ``first`` on; ``tokens`` in an epoch. The name is empty for all sources."""
+    """A source's windows are numbered from ``first`` on; ``tokens`` are there in an epoch."""
 
     name: str
     first: int
@@ -118,7 +121,7 @@ class Source:
 
 
 class Windows:
-    """A stream cut into windows of ``context`` targets; ``by_source`` lets no window hold tokens of two sources.
+    """A stream cut into windows of ``context`` targets, each of one source.
 
     ``mask_documents`` says whether batches carry the boundaries of documents.
     """
@@ -130,7 +133,6 @@ class Windows:
         *,
         packing: Literal["windows", "documents"] = "windows",
         mask_documents: bool = False,
-        by_source: bool = False,
     ) -> None:
         self.stream = stream
         self.context = context
@@ -139,7 +141,7 @@ class Windows:
         self.documents = Documents(stream)
         self.sources: list[Source] = []
         self.count = 0
-        for name, start, stop in _stretches(stream) if by_source else [("", 0, stream.tokens)]:
+        for name, start, stop in _stretches(stream):
             layout: Layout = Contiguous(start, stop, context)
             if packing == "documents":
                 layout = Packed(self.documents, start, stop, context)
@@ -236,7 +238,7 @@ class Windows:
 class TrainingOrder:
     """Which windows each step sees. A source's epochs follow one another without a seam; a step may span two.
 
-    ``phases``: (first step, weights of sources), see ``Mixture``; none for windows that are not ``by_source``.
+    ``phases``: (first step, weights of sources), see ``Mixture``; without any, every source weighs its tokens.
     """
 
     def __init__(
@@ -244,7 +246,7 @@ class TrainingOrder:
         windows: Windows,
         seed: int,
         windows_per_step: int,
-        phases: Sequence[tuple[int, Mapping[str, float]]] = ((0, {"": 1}),),
+        phases: Sequence[tuple[int, Mapping[str, float]]] = (),
     ) -> None:
         if windows.count == 0:
             raise ValueError(f"{windows.stream.manifest.path}: no tokens in the split {windows.stream.split!r}")
@@ -252,7 +254,8 @@ class TrainingOrder:
         self.seed = seed
         self.windows_per_step = windows_per_step
         sizes = {source.name: Size(source.layout.count, source.tokens) for source in windows.sources}
-        self.mixture = Mixture(phases, sizes, windows_per_step)
+        natural = {name: size.tokens for name, size in sizes.items()}
+        self.mixture = Mixture(phases or [(0, natural)], sizes, windows_per_step)
         self._stretch = lru_cache(maxsize=2 * len(sizes))(self._order_stretch)
 
     def step(self, step: int) -> NDArray[np.int64]:
@@ -283,11 +286,10 @@ class TrainingOrder:
         return np.concatenate(parts)
 
     def _order_stretch(self, number: int, epoch: int, stretch: int) -> NDArray[np.int64]:
-        """The seed is the source's name, so no other source disturbs its order."""
         source = self.windows.sources[number]
         index = np.arange(stretch * STRETCH, min((stretch + 1) * STRETCH, source.layout.count))
-        key = f"{self.windows.stream.split}/{self.seed}/{epoch}"
-        return source.first + source.layout.order(index, f"{key}/{source.name}" if source.name else key)
+        key = f"{self.windows.stream.split}/{self.seed}/{epoch}/{source.name}"
+        return source.first + source.layout.order(index, key)
 
 
 def evaluation_windows(windows: Windows, tokens: int) -> NDArray[np.int64]:
@@ -295,10 +297,12 @@ def evaluation_windows(windows: Windows, tokens: int) -> NDArray[np.int64]:
 
     Each source has its natural share of it.
     """
-    parts = []
-    for source in windows.sources:
-        wanted = min(source.layout.count, max(1, tokens * source.tokens // windows.stream.tokens // windows.context))
-        parts.append(source.first + source.layout.order(np.arange(wanted, dtype=np.int64), "evaluation"))
+    wanted = min(windows.count, max(1, tokens // windows.context))
+    shares = counts([source.layout.count for source in windows.sources], wanted)
+    parts = [
+        source.first + source.layout.order(np.arange(share), "evaluation")
+        for source, share in zip(windows.sources, shares, strict=True)
+    ]
     return np.sort(np.concatenate(parts))
 
 

@@ -42,6 +42,7 @@ from trainer.stream import TokenStream
 
 PROGRESS_SECONDS = 5.0
 CHECKPOINTS = "checkpoints"
+OF_SOURCE = "tokens."  # begins the metrics that count a source's targets
 
 
 @dataclass
@@ -115,17 +116,13 @@ def prepare(
 
 def training_order(manifest: Manifest, config: TrainConfig, embedding_rows: int) -> TrainingOrder:
     """What a run of this configuration reads. Raises ``ValueError`` naming what does not fit the shards."""
-    mixture = config.data.mixture
     windows = Windows(
         TokenStream(manifest, "train", embedding_rows),
         config.model.context,
         packing=config.data.packing,
         mask_documents=config.data.mask_documents,
-        by_source=bool(mixture),
     )
-    if not mixture:
-        return TrainingOrder(windows, config.seed, config.windows_per_step)
-    phases = [(phase.from_step, phase.weights) for phase in mixture]
+    phases = [(phase.from_step, phase.weights) for phase in config.data.mixture]
     return TrainingOrder(windows, config.seed, config.windows_per_step, phases)
 
 
@@ -161,8 +158,8 @@ def train(run: Run) -> bool:
             seconds = time.perf_counter() - began
             run.step += 1
             if metrics:
-                by_source = {"sources": targets} if config.data.mixture else {}
-                metrics.write(run.step, values | {"tokens": tokens, "tokens_per_second": tokens / seconds} | by_source)
+                values |= {"tokens": tokens, "tokens_per_second": tokens / seconds}
+                metrics.write(run.step, values | {OF_SOURCE + name: number for name, number in targets.items()})
             progress.step(tokens, values["loss"], rate)
             if run.step % config.evaluate_every == 0 or run.step == config.steps:
                 _evaluate(run, metrics)
@@ -310,7 +307,7 @@ def _conclude(run: Run) -> None:
         run.say(f"validation {name:<6} {_words(loss)} (step {row['step']})")
     achieved = Counter[str]()
     for row in rows:
-        achieved.update(row.get("sources", {"": row["tokens"]} if "tokens" in row else {}))
+        achieved.update({name.removeprefix(OF_SOURCE): n for name, n in row.items() if name.startswith(OF_SOURCE)})
     record.write_achieved(run.folder, achieved)
     for line in table(run.order.mixture.plan(run.step), achieved):
         run.say(f"read       {line}")

@@ -110,7 +110,7 @@ def table(plans: Sequence[SourcePlan], achieved: Mapping[str, int] | None = None
     heading = ["source", "tokens", "available", "epochs", "share", "wanted"]
     rows = [
         [
-            plan.source or "all sources",
+            plan.source,
             f"{plan.tokens:,}",
             f"{plan.available:,}",
             f"{plan.epochs:.2f}",

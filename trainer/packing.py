@@ -25,7 +25,7 @@ from trainer.permutation import permute, seeded_number
 
 BLOCK = 4_096
 SLACK = 512
-KEPT_PLANS = 4
+KEPT_PLANS = 2
 
 
 class Packing(NamedTuple):

@@ -47,7 +47,6 @@ def test_flags_lie_over_assignments_over_the_file_over_the_preset(tmp_path: Path
             "data.mixture=[{weights: {a: 1}}, {from_step: 9, weights: {a: 1}}, {from_step: 9, weights: {b: 1}}]",
             ["data.mixture", "[0, 9, 9]", "rising"],
         ),
-        ("data.max_epochs={a: 2}", ["data.max_epochs", "'a': 2", "only with a mixture"]),
         ("data.max_epochs={a: 0}", ["data.max_epochs.a", "0", "greater than 0"]),
     ],
 )

@@ -130,11 +130,11 @@ def test_a_run_records_what_it_planned_and_what_it_read_of_each_source(shards: P
         loop.train(loop.prepare(str(shards), folder, config, None, ranks, said.append))
     written = json.loads((folder / "run.json").read_text())
     rows = [row for row in read_metrics(folder) if "loss" in row]
-    assert [sum(row["sources"].values()) for row in rows] == [row["tokens"] for row in rows]
+    assert all(row["tokens"] == row["tokens.a"] + row["tokens.b"] for row in rows)
     planned = {source["source"]: source for source in written["plan"]}
     for name, share in (("a", 0.4), ("b", 0.6)):
         achieved = written["achieved"][name]
-        assert achieved == sum(row["sources"][name] for row in rows)
+        assert achieved == sum(row[f"tokens.{name}"] for row in rows)
         assert achieved == pytest.approx(planned[name]["tokens"], rel=0.1)
         assert planned[name]["wanted_share"] == pytest.approx(share)
         assert planned[name]["epochs"] == pytest.approx(planned[name]["tokens"] / planned[name]["available"], abs=0.01)
@@ -161,7 +161,7 @@ def test_a_mixture_may_change_from_a_step_that_is_not_taken_yet_and_only_from_th
     later = "data.mixture=[{weights: {a: 4, b: 6}}, {from_step: 3, weights: {a: 1}}]"
     train_here(shards, folder, later, "steps=5")
     rows = [row for row in read_metrics(folder) if "loss" in row]
-    assert [set(row["sources"]) for row in rows] == [{"a", "b"}] * 3 + [{"a"}] * 2
+    assert [("tokens.a" in row, "tokens.b" in row) for row in rows] == [(True, True)] * 3 + [(True, False)] * 2
     for other in ("data.mixture=[{weights: {a: 1}}]", MIXED, "data.mixture=[]"):
         with pytest.raises(ValueError, match=r"data\.mixture is .*has taken 5 steps.*others from step 5"):
             train_here(shards, folder, other, "steps=6")
