@@ -307,9 +307,13 @@ def evaluation_windows(windows: Windows, tokens: int) -> NDArray[np.int64]:
 
 
 def _stretches(stream: TokenStream) -> list[tuple[str, int, int]]:
-    """(source, first token, token after its last) of each source; a manifest lists a source's shards in a row."""
+    """(source, first token, token after its last) of each source. Raises ``ValueError`` when shards are not sorted."""
     found = []
     for name, group in groupby(range(len(stream.shards)), lambda number: stream.shards[number].source):
         numbers = list(group)
         found.append((name, int(stream.starts[numbers[0]]), int(stream.starts[numbers[-1] + 1])))
+    if len({name for name, _, _ in found}) < len(found):
+        raise ValueError(
+            f"{stream.manifest.path}: the manifest does not list the shards of a source one after the other"
+        )
     return found

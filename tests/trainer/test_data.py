@@ -6,6 +6,7 @@ import sys
 import tracemalloc
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -356,6 +357,14 @@ def test_evaluation_reads_the_same_windows_every_time_and_no_window_twice(shards
     assert len(set(sample.tolist())) == 10
     assert np.array_equal(sample, evaluation_windows(windows, 10 * CONTEXT))
     assert len(evaluation_windows(windows, 10**9)) == windows.count
+
+
+def test_a_manifest_that_mixes_the_shards_of_sources_is_refused(shards: Path) -> None:
+    manifest = Manifest.load(str(shards))
+    a, b, other = manifest.select("train")
+    mixed = replace(manifest, shards=(a, other, b))
+    with pytest.raises(ValueError, match="does not list the shards of a source one after the other"):
+        Windows(TokenStream(mixed, "train", 64), CONTEXT)
 
 
 def test_an_empty_split_is_refused_by_name(shards: Path) -> None:

@@ -79,7 +79,7 @@ def test_packing_throws_nothing_away_pads_under_half_a_percent_and_cuts_what_it_
     documents = {
         "web": np.exp(generator.normal(6.2, 1.1, 70_000)).astype(np.int64) + 1,
         "books": generator.integers(50_000, 150_000, 700),
-        "empty": np.ones(2_500_000, np.int64),
+        "empty": np.ones(300 * context, np.int64),
         "halves": generator.integers(context // 2 + 1, context // 2 + 99, 6_000),
     }[lengths]
     windows = BLOCK
