@@ -313,7 +313,5 @@ def _stretches(stream: TokenStream) -> list[tuple[str, int, int]]:
         numbers = list(group)
         found.append((name, int(stream.starts[numbers[0]]), int(stream.starts[numbers[-1] + 1])))
     if len({name for name, _, _ in found}) < len(found):
-        raise ValueError(
-            f"{stream.manifest.path}: the manifest does not list the shards of a source one after the other"
-        )
+        raise ValueError(f"{stream.manifest.path}: a source's shards are not listed one after the other")
     return found

@@ -79,13 +79,14 @@ class Mixture:
         tokens = [
             n * Fraction(size.tokens, size.windows) for n, size in zip(windows, self.sources.values(), strict=True)
         ]
+        total = sum(tokens)
         wanted = [Fraction(0)] * len(self.sources)
         for phase, first in enumerate(self.from_steps):
             last = self.from_steps[phase + 1] if phase + 1 < len(self.from_steps) else steps
             for i, weight in enumerate(self.weights[phase]):
                 wanted[i] += weight * max(min(last, steps) - first, 0) / steps
         return [
-            SourcePlan(name, size.tokens, round(n), float(n / size.tokens), float(n / sum(tokens)), float(share))
+            SourcePlan(name, size.tokens, round(n), float(n / size.tokens), float(n / total), float(share))
             for (name, size), n, share in zip(self.sources.items(), tokens, wanted, strict=True)
         ]
 

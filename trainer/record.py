@@ -57,7 +57,7 @@ def check_same_run(
         )
     for name, (before, now) in differences(parse_config(earlier["config"]), config).items():
         if name == "data.mixture":
-            if not before or not now or _until(before, step) != _until(now, step):
+            if [p for p in before if p.from_step < step] != [p for p in now if p.from_step < step]:
                 raise ValueError(
                     f"{name} is {_in_words(now)}: the run in {folder} has taken {step} steps with {_in_words(before)}; "
                     f"allowed are the same phases up to there and others from step {step}, or another --run directory"
@@ -73,15 +73,6 @@ def check_same_run(
         before = earlier.get("rounding", {}).get(name, now)
         if before != now:
             say(f"changed    {name} from {before} to {now}: the last bits of losses may differ from here on")
-
-
-def _until(phases: Sequence[PhaseConfig], step: int) -> list[tuple[int, dict[str, float]]]:
-    """The phases that have begun before ``step``, in shares."""
-    begun = [phase for phase in phases if phase.from_step < step]
-    return [
-        (phase.from_step, {name: w / sum(phase.weights.values()) for name, w in sorted(phase.weights.items()) if w})
-        for phase in begun
-    ]
 
 
 def _in_words(phases: Sequence[PhaseConfig]) -> str:

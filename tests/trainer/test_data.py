@@ -363,7 +363,7 @@ def test_a_manifest_that_mixes_the_shards_of_sources_is_refused(shards: Path) ->
     manifest = Manifest.load(str(shards))
     a, b, other = manifest.select("train")
     mixed = replace(manifest, shards=(a, other, b))
-    with pytest.raises(ValueError, match="does not list the shards of a source one after the other"):
+    with pytest.raises(ValueError, match="a source's shards are not listed one after the other"):
         Windows(TokenStream(mixed, "train", 64), CONTEXT)
 
 

@@ -158,7 +158,7 @@ def test_a_mixture_may_change_from_a_step_that_is_not_taken_yet_and_only_from_th
 ) -> None:
     folder = tmp_path / "run"
     train_here(shards, folder, MIXED, "steps=3")
-    later = "data.mixture=[{weights: {a: 4, b: 6}}, {from_step: 3, weights: {a: 1}}]"
+    later = "data.mixture=[{weights: {a: 0.4, b: 0.6}}, {from_step: 3, weights: {a: 1}}]"
     train_here(shards, folder, later, "steps=5")
     rows = [row for row in read_metrics(folder) if "loss" in row]
     assert [("tokens.a" in row, "tokens.b" in row) for row in rows] == [(True, True)] * 3 + [(True, False)] * 2
