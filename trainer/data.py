@@ -155,55 +155,41 @@ class Windows:
 
     def batch(self, windows: NDArray[np.int64]) -> Batch:
         pieces = self.pieces(windows)
+        runs = self._read(pieces)
         filled = np.bincount(pieces.row, pieces.length, minlength=len(windows)).astype(np.int64)
-        one_run_each = len(pieces.row) == len(windows) and bool((filled > 0).all())
-        ids, targets = (self._read_rows if one_run_each else self._read_pieces)(pieces, filled)
-        positions = self._positions(pieces, filled) if self.mask_documents else None
-        return Batch(windows, torch.from_numpy(ids), torch.from_numpy(targets), positions)
-
-    def _read_rows(self, rows: Pieces, filled: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """(ids, targets) of rows that are one run each: two views of the same tokens, one place apart."""
-        tokens = np.empty((len(filled), self.context + 1), np.int64)
-        for row, (start, length) in enumerate(zip(rows.start.tolist(), rows.length.tolist(), strict=True)):
-            if start:
-                tokens[row, : length + 1] = self.stream.read(start - 1, start + length)
-            else:
-                tokens[row, 0] = self.stream.manifest.eos_id
-                tokens[row, 1 : length + 1] = self.stream.read(0, length)
-        ids, targets = tokens[:, :-1], tokens[:, 1:]
-        if filled.min(initial=self.context) < self.context:
-            targets = targets.copy()
-            self._pad(ids, targets, filled)
-        return ids, targets
-
-    def _read_pieces(self, pieces: Pieces, filled: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        ids, targets = np.empty((2, len(filled), self.context), np.int64)
-        for row, column, start, length in pieces.places():
-            stop = column + length
-            if start:
-                tokens = self.stream.read(start - 1, start + length)
-                ids[row, column:stop], targets[row, column:stop] = tokens[:-1], tokens[1:]
-            else:
-                targets[row, column:stop] = self.stream.read(0, length)
-                ids[row, column] = self.stream.manifest.eos_id
-                ids[row, column + 1 : stop] = targets[row, column : stop - 1]
-        self._pad(ids, targets, filled)
-        return ids, targets
-
-    def _pad(self, ids: NDArray[np.int64], targets: NDArray[np.int64], filled: NDArray[np.int64]) -> None:
-        for row in np.flatnonzero(filled < self.context).tolist():
-            ids[row, filled[row] :] = self.stream.manifest.eos_id
-            targets[row, filled[row] :] = IGNORE
-
-    def _positions(self, pieces: Pieces, filled: NDArray[np.int64]) -> Tensor:
+        if not self.mask_documents and len(pieces.row) == len(windows) and (filled == self.context).all():
+            rows = torch.from_numpy(runs.reshape(len(windows), self.context + 1))
+            return Batch(windows, rows[:, :-1], rows[:, 1:], None)
+        # one block: three arrays are given back to the system after each batch and their pages faulted in anew
+        ids, targets, positions = np.empty((3, len(windows), self.context), np.int64)
+        at = 0
+        for row, column, _, length in pieces.places():
+            ids[row, column : column + length] = runs[at : at + length]
+            targets[row, column : column + length] = runs[at + 1 : at + 1 + length]
+            at += length + 1
         counting = np.arange(self.context)
-        positions = np.empty((len(filled), self.context), np.int64)
-        apart = pieces if self.packing == "documents" else self.documents.split(pieces)
+        for row, end in enumerate(filled.tolist()):
+            ids[row, end:] = self.stream.manifest.eos_id
+            targets[row, end:] = IGNORE
+            positions[row, end:] = counting[: self.context - end]
+        apart = self.documents.split(pieces) if self.mask_documents and self.packing == "windows" else pieces
         for row, column, _, length in apart.places():
             positions[row, column : column + length] = counting[:length]
-        for row in np.flatnonzero(filled < self.context).tolist():
-            positions[row, filled[row] :] = counting[: self.context - filled[row]]
-        return torch.from_numpy(positions)
+        ids_bt, targets_bt, positions_bt = map(torch.from_numpy, (ids, targets, positions))
+        return Batch(windows, ids_bt, targets_bt, positions_bt if self.mask_documents else None)
+
+    def _read(self, pieces: Pieces) -> NDArray[np.int64]:
+        """The tokens of each piece after the one before it, laid end to end; EOS is before the stream's first."""
+        runs = np.empty(int(pieces.length.sum()) + len(pieces.length), np.int64)
+        at = 0
+        for start, length in zip(pieces.start.tolist(), pieces.length.tolist(), strict=True):
+            if start:
+                runs[at : at + length + 1] = self.stream.read(start - 1, start + length)
+            else:
+                runs[at] = self.stream.manifest.eos_id
+                runs[at + 1 : at + 1 + length] = self.stream.read(0, length)
+            at += length + 1
+        return runs
 
     def pieces(self, windows: NDArray[np.int64]) -> Pieces:
         """The runs of tokens that fill these windows; row i is ``windows[i]``."""
