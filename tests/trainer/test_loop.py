@@ -18,6 +18,7 @@ from dataprep.shards import Manifest
 from tests.trainer.conftest import TINY, exact, random_documents, shard, tiny_config, train_here
 from trainer import loop, parallel
 from trainer.checkpoint import checkpoints
+from trainer.evaluate import evaluate
 from trainer.metrics import read_metrics
 from trainer.model import Decoder
 from trainer.optim import optimizer_tensors
@@ -175,6 +176,29 @@ def test_more_epochs_of_a_source_than_allowed_stop_the_run_before_it_starts(shar
     assert not (tmp_path / "run").exists()
     with pytest.raises(ValueError, match=r"data\.mixture: no source 'web' in these shards; allowed are a, b"):
         train_here(shards, tmp_path / "run", "data.mixture=[{weights: {web: 1}}]")
+
+
+@pytest.mark.parametrize("packing", ["windows", "documents"])
+def test_a_masked_step_has_the_loss_of_its_documents_each_computed_alone(shards: Path, packing: str) -> None:
+    """So the mask is not only made but used, by training and by evaluation."""
+    config = tiny_config("data.mask_documents=true", f"data.packing={packing}")
+    order = loop.training_order(Manifest.load(str(shards)), config, 64)
+    model = Decoder(config.model, 64)
+    model.initialise(1)
+    windows = order.step(0)
+    batch = order.windows.batch(windows)
+    alone = 0.0
+    for row, column, _, length in order.windows.documents.split(order.windows.pieces(windows)).places():
+        part = slice(row, row + 1), slice(column, column + length)
+        alone += model(batch.ids_bt[part], batch.targets_bt[part]).item()
+    targets = sum(order.windows.targets(windows).values())
+    with parallel.start(config) as ranks:
+        assert loop.accumulate(model, order, 0, targets, 3, ranks).item() == pytest.approx(alone / targets, rel=1e-5)
+        everything = evaluate(model, order.windows, 10**9, 3, ranks).nats
+    batch = order.windows.batch(np.arange(order.windows.count))
+    with torch.no_grad():
+        whole = model(*batch.to(torch.device("cpu"))).item()
+    assert everything == pytest.approx(whole / order.windows.stream.tokens, rel=1e-5)
 
 
 def test_a_step_whose_windows_are_all_padding_changes_no_weight_to_something_not_finite(
