@@ -5,7 +5,10 @@ In the order data flows:
 - ``config``      every number of a run, its presets and the checks on them
 - ``stream``      the tokens of a split as one array, proven before they are used
 - ``permutation`` a seeded order of any number of things, in no memory
-- ``data``        shards become batches: the batch of step t is a function of (manifest, seed, t)
+- ``documents``   where documents begin, and which document a token is of
+- ``packing``     windows of whole documents
+- ``mixture``     how much of which source, planned and in turn
+- ``data``        shards become batches: the batch of step t is a function of (manifest, recipe, seed, t)
 - ``model``       the decoder
 - ``schedule``    step to learning rate
 - ``optim``       AdamW, clipping, the refusal of non-finite gradients
@@ -17,5 +20,5 @@ In the order data flows:
 - ``metrics``     metrics.jsonl and TensorBoard
 - ``loop``        the training run
 - ``sample``      text from a trained model
-- ``cli``         ``trainer train``, ``trainer sample``; ``python -m trainer`` is the same
+- ``cli``         ``trainer plan``, ``trainer train``, ``trainer sample``; ``python -m trainer`` is the same
 """

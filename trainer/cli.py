@@ -1,4 +1,7 @@
-"""``trainer train`` and ``trainer sample``. A wrong option, configuration or input is one line and exit code 2."""
+"""``trainer plan``, ``trainer train`` and ``trainer sample``.
+
+A wrong option, configuration or input is one line and exit code 2.
+"""
 
 import os
 import sys
@@ -68,6 +71,31 @@ def train(
             loop.train(prepared)
         except DamagedShardError as error:
             _fail(str(error))
+
+
+@app.command()
+def plan(
+    shards: Annotated[str, typer.Argument(help="Directory of shards with its manifest.json.")],
+    preset: Annotated[
+        str | None, typer.Option(help=f"Sizes to start from: {', '.join(PRESETS)} (default {DEFAULT_PRESET}).")
+    ] = None,
+    config: Annotated[str | None, typer.Option(help="YAML file of fields, laid over the preset.")] = None,
+    steps: Annotated[int | None, typer.Option(help="Updates to make in all.")] = None,
+    assignments: Annotated[list[str] | None, typer.Option("--set", help="field=value; repeatable.")] = None,
+) -> None:
+    """Say how many tokens a run would take of which source, and how often it would repeat it. Reads no token."""
+    with _errors_in_one_line():
+        settings = load_config(preset, config, assignments or (), {} if steps is None else {"steps": steps})
+        from dataprep.shards import Manifest
+        from trainer import loop, mixture, record
+
+        manifest = Manifest.load(shards)
+        order = loop.training_order(manifest, settings, record.embedding_rows(manifest.vocabulary_size))
+        plans = order.mixture.plan(settings.steps)
+        for line in mixture.table(plans):
+            print(line)
+        print(order.windows.describe())
+        mixture.check_epochs(plans, settings.data.max_epochs)
 
 
 def _find_tokenizer(shards: str, given: str | None, say: Any) -> str | None:

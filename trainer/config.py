@@ -8,7 +8,8 @@ Decisions:
 
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
-from typing import Any, Literal, Self
+from itertools import pairwise
+from typing import Annotated, Any, Literal, Self, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -73,6 +74,39 @@ class ScheduleConfig(Settings):
         return self
 
 
+class PhaseConfig(Settings):
+    """Shares of tokens by source from ``from_step`` on. They are relative; a source without one is not trained on."""
+
+    from_step: int = Field(default=0, ge=0)
+    weights: dict[str, Annotated[float, Field(ge=0, allow_inf_nan=False)]]
+
+    @model_validator(mode="after")
+    def _something(self) -> Self:
+        if not any(self.weights.values()):
+            raise ValueError(f"weights is {self.weights}: allowed is at least one weight above 0")
+        return self
+
+
+class DataConfig(Settings):
+    """What a window is. ``packing``: ``windows`` cuts the stream every ``context`` tokens, ``documents`` packs whole
+    documents. ``mask_documents``: attention and positions keep the documents of a window apart.
+
+    Without a ``mixture`` each source has the share of tokens it has. ``max_epochs``: by source.
+    """
+
+    packing: Literal["windows", "documents"] = "windows"
+    mask_documents: bool = False
+    mixture: tuple[PhaseConfig, ...] = ()
+    max_epochs: dict[str, Annotated[float, Field(gt=0)]] = {}
+
+    @model_validator(mode="after")
+    def _phases_in_order(self) -> Self:
+        steps = [phase.from_step for phase in self.mixture]
+        if steps and (steps[0] != 0 or any(a >= b for a, b in pairwise(steps))):
+            raise ValueError(f"mixture has the from_steps {steps}: allowed are rising ones, the first 0")
+        return self
+
+
 class TrainConfig(Settings):
     """``tokens_per_step`` counts the whole step, over all ranks; ``windows_per_pass`` bounds the memory of one forward
     pass.
@@ -83,6 +117,7 @@ class TrainConfig(Settings):
     model: ModelConfig
     optimizer: OptimizerConfig
     schedule: ScheduleConfig = ScheduleConfig()
+    data: DataConfig = DataConfig()
     steps: int = Field(ge=1)
     tokens_per_step: int = Field(ge=1)
     windows_per_pass: int = Field(default=16, ge=1)
@@ -111,6 +146,7 @@ class TrainConfig(Settings):
 
 MAY_CHANGE = (
     "steps",
+    "data.max_epochs",
     "windows_per_pass",
     "evaluate_every",
     "evaluate_tokens",
@@ -120,7 +156,10 @@ MAY_CHANGE = (
     "precision",
     "deterministic",
 )
-"""What a run may be continued with another value of; everything else decides what the run *is*."""
+"""What a run may be continued with another value of; everything else decides what the run *is*.
+
+``data.mixture`` may change for the steps that are not taken yet.
+"""
 
 
 def _preset(
@@ -216,29 +255,31 @@ def parse_config(tree: Mapping[str, Any]) -> TrainConfig:
 
 
 def _one_line(error: ValidationError) -> str:
-    first = error.errors(include_url=False)[0]
+    errors = error.errors(include_url=False)
+    # a misspelt field is also a missing one; what was written says more than what was not
+    first = next((each for each in errors if each["type"] == "extra_forbidden"), errors[0])
     path = [str(part) for part in first["loc"]]
     if first["type"] == "extra_forbidden":
         owner: Any = TrainConfig
         for part in path[:-1]:
-            owner = owner.model_fields[part].annotation
+            owner = get_args(owner)[0] if part.isdigit() else owner.model_fields[part].annotation
         return f"{'.'.join(path)} is not a field: allowed are {', '.join(sorted(owner.model_fields))}"
     message = first["msg"].removeprefix("Value error, ")
     if first["type"] == "value_error":  # ours: it names the field and the value itself
         return ".".join([*path, message])
     if first["type"] == "missing":
-        return f"{'.'.join(path)} is missing: every preset sets it"
+        return f"{'.'.join(path)} is missing"
     return f"{'.'.join(path)} is {first['input']!r}: {message[0].lower()}{message[1:]}"
 
 
 def differences(before: TrainConfig, now: TrainConfig) -> dict[str, tuple[Any, Any]]:
     """The fields whose values differ, by dotted name."""
 
-    def flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    def flatten(settings: Settings, prefix: str = "") -> dict[str, Any]:
         flat: dict[str, Any] = {}
-        for key, value in tree.items():
-            flat |= flatten(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {prefix + key: value}
+        for key, value in settings:
+            flat |= flatten(value, f"{prefix}{key}.") if isinstance(value, Settings) else {prefix + key: value}
         return flat
 
-    old, new = flatten(before.model_dump()), flatten(now.model_dump())
+    old, new = flatten(before), flatten(now)
     return {name: (old[name], new[name]) for name in old if old[name] != new[name]}

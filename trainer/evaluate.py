@@ -31,6 +31,6 @@ def evaluate(model: nn.Module, windows: Windows, tokens: int, windows_per_pass: 
     with torch.no_grad(), ranks.autocast():
         for start in range(0, len(mine), windows_per_pass):
             batch = windows.batch(mine[start : start + windows_per_pass])
-            total += model(batch.ids_bt.to(ranks.device), batch.targets_bt.to(ranks.device)).double()
-    nats = ranks.sum(total).item() / windows.valid(sample)
+            total += model(*batch.to(ranks.device)).double()
+    nats = ranks.sum(total).item() / sum(windows.targets(sample).values())
     return Loss(nats, nats / math.log(2) * windows.stream.tokens / windows.stream.bytes)

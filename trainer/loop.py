@@ -14,6 +14,7 @@ A run directory holds ``run.json`` (what the run is), ``metrics.jsonl``, ``tenso
 import math
 import signal
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
@@ -32,6 +33,7 @@ from trainer.data import TrainingOrder, Windows
 from trainer.evaluate import Loss, evaluate
 from trainer.files import replace_file
 from trainer.metrics import Metrics, read_metrics
+from trainer.mixture import check_epochs, table
 from trainer.model import Decoder
 from trainer.optim import build_optimizer, gradient_norm, update
 from trainer.parallel import Ranks
@@ -40,6 +42,7 @@ from trainer.stream import TokenStream
 
 PROGRESS_SECONDS = 5.0
 CHECKPOINTS = "checkpoints"
+OF_SOURCE = "tokens."  # begins the metrics that count a source's targets
 
 
 @dataclass
@@ -69,37 +72,39 @@ def prepare(
     if tokenizer is not None:
         manifest.check_tokenizer(tokenizer)
     embedding_rows = record.embedding_rows(manifest.vocabulary_size)
-    order = TrainingOrder(
-        Windows(TokenStream(manifest, "train", embedding_rows), config.model.context),
-        config.seed,
-        config.windows_per_step,
-    )
+    order = training_order(manifest, config, embedding_rows)
+    plan = order.mixture.plan(config.steps)
+    check_epochs(plan, config.data.max_epochs)
     if config.windows_per_step < ranks.world_size:
         raise ValueError(
             f"tokens_per_step is {config.tokens_per_step}: allowed is at least one window "
             f"of {config.model.context} tokens for each of {ranks.world_size} ranks"
         )
-    validation = Windows(TokenStream(manifest, "validation", embedding_rows), config.model.context)
+    validation = Windows(
+        TokenStream(manifest, "validation", embedding_rows),
+        config.model.context,
+        packing=config.data.packing,
+        mask_documents=config.data.mask_documents,
+    )
     earlier = record.read(folder)
+    checkpoint = load_checkpoint(folder / CHECKPOINTS, say)
+    step = checkpoint.step if checkpoint is not None else 0
     if earlier is not None:
-        record.check_same_run(folder, earlier, config, manifest, ranks.rounding(), say)
+        record.check_same_run(folder, earlier, config, manifest, ranks.rounding(), step, say)
     torch.manual_seed(config.seed)
     model = Decoder(config.model, embedding_rows)
     model.initialise(config.seed)
     model.to(ranks.device)
     optimizer = build_optimizer(model, config.optimizer, ranks.device)
-    checkpoint = load_checkpoint(folder / CHECKPOINTS, say)
-    step = 0
     if checkpoint is not None:
         checkpoint.restore(model, optimizer)
-        step = checkpoint.step
     if ranks.from_main(step) != step:
         raise ValueError(
             f"{folder}: rank {ranks.rank} sees another checkpoint than rank 0; all ranks must share this directory"
         )
     if ranks.main:
         parameters = model.parameter_count()
-        record.write(folder, config, manifest, tokenizer, parameters, embedding_rows, ranks.rounding())
+        record.write(folder, config, manifest, tokenizer, parameters, embedding_rows, ranks.rounding(), plan)
         if (folder / CHECKPOINTS).exists():
             clear_leftovers(folder / CHECKPOINTS)
     run = Run(
@@ -107,6 +112,18 @@ def prepare(
     )
     _introduce(run, earlier is not None)
     return run
+
+
+def training_order(manifest: Manifest, config: TrainConfig, embedding_rows: int) -> TrainingOrder:
+    """What a run of this configuration reads. Raises ``ValueError`` naming what does not fit the shards."""
+    windows = Windows(
+        TokenStream(manifest, "train", embedding_rows),
+        config.model.context,
+        packing=config.data.packing,
+        mask_documents=config.data.mask_documents,
+    )
+    phases = [(phase.from_step, phase.weights) for phase in config.data.mixture]
+    return TrainingOrder(windows, config.seed, config.windows_per_step, phases)
 
 
 def train(run: Run) -> bool:
@@ -126,7 +143,10 @@ def train(run: Run) -> bool:
         stop = False
         while run.step < config.steps and not stop:
             began = time.perf_counter()
-            loss, tokens = accumulate(parallel_model, run.order, run.step, config.windows_per_pass, ranks)
+            targets = run.order.windows.targets(run.order.step(run.step))
+            tokens = sum(targets.values())
+            # a packed window may be all padding, and in the smallest runs a step is one window
+            loss = accumulate(parallel_model, run.order, run.step, max(tokens, 1), config.windows_per_pass, ranks)
             norm = gradient_norm(run.model)
             broken, stop = _agree(ranks, loss, norm, bool(stop_asked))
             rate = learning_rate(run.step, config.steps, config.optimizer.learning_rate, config.schedule)
@@ -138,7 +158,8 @@ def train(run: Run) -> bool:
             seconds = time.perf_counter() - began
             run.step += 1
             if metrics:
-                metrics.write(run.step, values | {"tokens": tokens, "tokens_per_second": tokens / seconds})
+                values |= {"tokens": tokens, "tokens_per_second": tokens / seconds}
+                metrics.write(run.step, values | {OF_SOURCE + name: number for name, number in targets.items()})
             progress.step(tokens, values["loss"], rate)
             if run.step % config.evaluate_every == 0 or run.step == config.steps:
                 _evaluate(run, metrics)
@@ -156,10 +177,12 @@ def train(run: Run) -> bool:
 
 
 def accumulate(
-    model: nn.Module, order: TrainingOrder, step: int, windows_per_pass: int, ranks: Ranks
-) -> tuple[Tensor, int]:
-    """Leave the gradient of a step's mean loss in the parameters; returns (loss in nats, targets) of all ranks."""
-    valid = order.windows.valid(order.step(step))
+    model: nn.Module, order: TrainingOrder, step: int, targets: int, windows_per_pass: int, ranks: Ranks
+) -> Tensor:
+    """Leave the gradient of a step's mean loss over its ``targets`` in the parameters; returns that loss, in nats.
+
+    Both are of all ranks.
+    """
     share = order.share(step, ranks.rank, ranks.world_size)
     model.zero_grad(set_to_none=True)
     total = torch.zeros((), device=ranks.device)
@@ -170,10 +193,10 @@ def accumulate(
         alone = model.no_sync() if isinstance(model, DistributedDataParallel) and not last else nullcontext()
         with alone:
             with ranks.autocast():
-                loss = model(batch.ids_bt.to(ranks.device), batch.targets_bt.to(ranks.device))
-            (loss * (ranks.world_size / valid)).backward()
-        total += loss.detach() / valid
-    return ranks.sum(total), valid
+                loss = model(*batch.to(ranks.device))
+            (loss * (ranks.world_size / targets)).backward()
+        total += loss.detach() / targets
+    return ranks.sum(total)
 
 
 def _agree(ranks: Ranks, loss: Tensor, norm: Tensor, stop: bool) -> tuple[bool, bool]:
@@ -246,9 +269,8 @@ class _Progress:
 
     def finished(self) -> None:
         wall = time.perf_counter() - self.began
-        epochs = self.run.config.steps * self.run.config.windows_per_step / self.run.order.windows.count
         self.run.say(
-            f"finished: {self.run.config.steps} steps, {epochs:.2f} epochs; this start took {_clock(wall)} for "
+            f"finished: {self.run.config.steps} steps; this start took {_clock(wall)} for "
             f"{self.tokens:,} tokens, {self.tokens / wall:,.0f} a second"
         )
 
@@ -262,6 +284,9 @@ def _introduce(run: Run, known: bool) -> None:
     train_tokens = run.order.windows.stream.tokens
     validation = f"{run.validation.stream.tokens:,} for validation" if run.validation else "none for validation"
     run.say(f"shards     {run.manifest.path}: {train_tokens:,} tokens to train on, {validation}")
+    for line in table(run.order.mixture.plan(run.config.steps)):
+        run.say(f"plan       {line}")
+    run.say(f"windows    {run.order.windows.describe()}")
     precision = "float32" if run.ranks.autocast_dtype is None else "bfloat16"
     ranks = f", {run.ranks.world_size} ranks" if run.ranks.world_size > 1 else ""
     run.say(f"model      {run.model.parameter_count():,} parameters, {precision} on {run.ranks.device.type}{ranks}")
@@ -272,13 +297,20 @@ def _introduce(run: Run, known: bool) -> None:
 
 
 def _conclude(run: Run) -> None:
-    """First and last validation loss, a sample, where everything is."""
+    """First and last validation loss, what was read of what was planned, a sample, where everything is."""
     if not run.ranks.main:
         return
-    losses = [row for row in read_metrics(run.folder) if "validation_loss" in row]
+    rows = read_metrics(run.folder)
+    losses = [row for row in rows if "validation_loss" in row]
     for name, row in zip(("before", "after"), (losses[0], losses[-1]), strict=True) if losses else ():
         loss = Loss(row["validation_loss"], row["validation_bits_per_byte"])
         run.say(f"validation {name:<6} {_words(loss)} (step {row['step']})")
+    achieved = Counter[str]()
+    for row in rows:
+        achieved.update({name.removeprefix(OF_SOURCE): n for name, n in row.items() if name.startswith(OF_SOURCE)})
+    record.write_achieved(run.folder, achieved)
+    for line in table(run.order.mixture.plan(run.step), achieved):
+        run.say(f"read       {line}")
     if (run.folder / record.TOKENIZER).exists():
         text = sample.generate(
             run.model, run.folder, "", vocabulary=run.manifest.vocabulary_size, eos_id=run.manifest.eos_id

@@ -12,6 +12,9 @@ Decisions:
   0.02 gives 15 at 768): much less and a narrow model sits on the plateau of single-token frequencies, much more and it
   has to unlearn repeating. Measured on `tiny` after 512,000 tokens: 0.02 → 6.41 nats, 0.056 → 5.82, 0.1 → 5.56, 0.2 →
   5.97. Untied ones have no such conflict and start at 1 (5.49).
+- Documents in one row are kept apart by a block-diagonal mask on causal attention and positions that start again.
+  It is scaled_dot_product_attention's boolean mask, one byte for each pair of positions: right on every device. What
+  needs no mask (variable-length or flex attention) can be fed from the same batch, see ``Batch.cu_seqlens``.
 - Parallelism and precision are the caller's: this file knows neither.
 
 Shape suffixes: B rows, T positions, D width, H query heads, K key/value heads, E head width, F feed-forward width, V
@@ -48,9 +51,16 @@ def rotary_tables(positions: int, head_width: int, theta: float) -> tuple[Tensor
 
 
 def rotate(x_bhte: Tensor, cos_te: Tensor, sin_te: Tensor) -> Tensor:
+    """The tables may also be [B, 1, T, E], where rows have positions of their own."""
     first, second = x_bhte.float().chunk(2, dim=-1)
     turned = torch.cat([-second, first], dim=-1)
     return (x_bhte.float() * cos_te + turned * sin_te).to(x_bhte.dtype)
+
+
+def document_mask(positions_bt: Tensor) -> Tensor:
+    """Bool [B, T, T], true where a query (second axis) may look at a key: not after it, and in its own document."""
+    document_bt = (positions_bt == 0).cumsum(-1)
+    return (document_bt[:, :, None] == document_bt[:, None, :]).tril()
 
 
 class Attention(nn.Module):
@@ -62,7 +72,7 @@ class Attention(nn.Module):
         self.v_proj = nn.Linear(config.width, self.kv_heads * self.head_width, bias=False)
         self.o_proj = nn.Linear(self.heads * self.head_width, config.width, bias=False)
 
-    def forward(self, x_btd: Tensor, cos_te: Tensor, sin_te: Tensor) -> Tensor:
+    def forward(self, x_btd: Tensor, cos_te: Tensor, sin_te: Tensor, mask_b1tt: Tensor | None) -> Tensor:
         rows, positions, _ = x_btd.shape
         q_bhte = self.q_proj(x_btd).view(rows, positions, self.heads, self.head_width).transpose(1, 2)
         k_bkte = self.k_proj(x_btd).view(rows, positions, self.kv_heads, self.head_width).transpose(1, 2)
@@ -71,7 +81,8 @@ class Attention(nn.Module):
             rotate(q_bhte, cos_te, sin_te),
             rotate(k_bkte, cos_te, sin_te),
             v_bkte,
-            is_causal=True,
+            attn_mask=mask_b1tt,
+            is_causal=mask_b1tt is None,
             enable_gqa=self.heads != self.kv_heads,
         )
         return self.o_proj(y_bhte.transpose(1, 2).reshape(rows, positions, -1))
@@ -98,8 +109,8 @@ class Block(nn.Module):
         self.feed_forward_norm = RMSNorm(config.width, config.norm_eps)
         self.feed_forward = FeedForward(config)
 
-    def forward(self, x_btd: Tensor, cos_te: Tensor, sin_te: Tensor) -> Tensor:
-        x_btd = x_btd + self.attention(self.attention_norm(x_btd), cos_te, sin_te)
+    def forward(self, x_btd: Tensor, cos_te: Tensor, sin_te: Tensor, mask_b1tt: Tensor | None) -> Tensor:
+        x_btd = x_btd + self.attention(self.attention_norm(x_btd), cos_te, sin_te, mask_b1tt)
         return x_btd + self.feed_forward(self.feed_forward_norm(x_btd))
 
 
@@ -140,16 +151,21 @@ class Decoder(nn.Module):
                     deviation = into_residual
                 parameter.copy_(torch.empty(parameter.shape).normal_(0.0, deviation, generator=generator))
 
-    def forward(self, ids_bt: Tensor, targets_bt: Tensor | None = None) -> Tensor:
+    def forward(self, ids_bt: Tensor, targets_bt: Tensor | None = None, positions_bt: Tensor | None = None) -> Tensor:
         """Logits [B, T, V]; with targets, the *sum* of the cross-entropy in nats over targets that are not -100.
 
+        ``positions_bt``: each token's place in its document; a document begins wherever it is 0. None: each row is one.
         A sum, not a mean: the caller divides by the valid tokens of the whole step, which may span micro-batches and
         ranks.
         """
-        cos_te, sin_te = self.cos_te[: ids_bt.shape[1]], self.sin_te[: ids_bt.shape[1]]
+        if positions_bt is None:
+            cos_te, sin_te, mask_b1tt = self.cos_te[: ids_bt.shape[1]], self.sin_te[: ids_bt.shape[1]], None
+        else:
+            cos_te, sin_te = self.cos_te[positions_bt].unsqueeze(1), self.sin_te[positions_bt].unsqueeze(1)
+            mask_b1tt = document_mask(positions_bt).unsqueeze(1)
         x_btd = self.embedding(ids_bt)
         for block in self.blocks:
-            x_btd = block(x_btd, cos_te, sin_te)
+            x_btd = block(x_btd, cos_te, sin_te, mask_b1tt)
         logits_btv = self.head(self.norm(x_btd))
         if targets_bt is None:
             return logits_btv

@@ -33,6 +33,11 @@ def permute(index: NDArray[np.int64], size: int, key: str) -> NDArray[np.int64]:
     return image.astype(np.int64)
 
 
+def seeded_number(size: int, key: str) -> int:
+    """A number in 0 … size - 1 that ``key`` names."""
+    return int.from_bytes(hashlib.blake2b(key.encode(), digest_size=16).digest(), "little") % size
+
+
 def _mix(x: NDArray[np.uint64]) -> NDArray[np.uint64]:
     """The finaliser of SplitMix64 (Steele, Lea & Flood 2014): every input bit reaches every output bit."""
     x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)

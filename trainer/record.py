@@ -3,15 +3,17 @@
 import json
 import os
 import platform
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import fsspec
 
 from dataprep.shards import Manifest
-from trainer.config import MAY_CHANGE, TrainConfig, differences, parse_config
+from trainer.config import MAY_CHANGE, PhaseConfig, TrainConfig, differences, parse_config
 from trainer.files import replace_file
+from trainer.mixture import SourcePlan
 
 NAME = "run.json"
 TOKENIZER = "tokenizer.json"
@@ -39,12 +41,14 @@ def check_same_run(
     config: TrainConfig,
     manifest: Manifest,
     rounding: Mapping[str, Any],
+    step: int,
     say: Callable[[str], None],
 ) -> None:
     """Raise ``ValueError`` when the directory holds a run on other shards or of another kind; say what else changed.
 
-    ``rounding`` (see ``Ranks.rounding``) may change: then losses may differ in their last bits from those of a run that
-    was never stopped.
+    ``step``: how many steps are taken; what they were a mixture of does not change any more. ``rounding`` (see
+    ``Ranks.rounding``) may change: then losses may differ in their last bits from those of a run that was never
+    stopped.
     """
     if earlier["manifest"] != manifest.hash:
         raise ValueError(
@@ -52,7 +56,14 @@ def check_same_run(
             f"allowed are the same shards, or another --run directory"
         )
     for name, (before, now) in differences(parse_config(earlier["config"]), config).items():
-        if name not in MAY_CHANGE:
+        if name == "data.mixture":
+            if [p for p in before if p.from_step < step] != [p for p in now if p.from_step < step]:
+                raise ValueError(
+                    f"{name} is {_in_words(now)}: the run in {folder} has taken {step} steps with {_in_words(before)}; "
+                    f"allowed are the same phases up to there and others from step {step}, or another --run directory"
+                )
+            before, now = _in_words(before), _in_words(now)
+        elif name not in MAY_CHANGE:
             raise ValueError(
                 f"{name} is {now!r}: the run in {folder} has {before!r}; "
                 f"allowed is the same, or another --run directory"
@@ -64,6 +75,10 @@ def check_same_run(
             say(f"changed    {name} from {before} to {now}: the last bits of losses may differ from here on")
 
 
+def _in_words(phases: Sequence[PhaseConfig]) -> str:
+    return "; ".join(f"{phase.weights} from step {phase.from_step}" for phase in phases) or "none"
+
+
 def write(
     folder: Path,
     config: TrainConfig,
@@ -72,6 +87,7 @@ def write(
     parameters: int,
     embedding_rows: int,
     rounding: Mapping[str, Any],
+    plan: Sequence[SourcePlan],
 ) -> None:
     """Record the run as it is now started, and copy its tokenizer beside it."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -89,5 +105,15 @@ def write(
         "parameters": parameters,
         "rounding": dict(rounding),
         "python": platform.python_version(),
+        "plan": [asdict(source) for source in plan],
     }
+    _replace(folder, value)
+
+
+def write_achieved(folder: Path, tokens: Mapping[str, int]) -> None:
+    """Add to the record how many targets of each source the run has seen."""
+    _replace(folder, (read(folder) or {}) | {"achieved": dict(tokens)})
+
+
+def _replace(folder: Path, value: dict[str, Any]) -> None:
     replace_file(folder / NAME, (json.dumps(value, indent=2, sort_keys=True) + "\n").encode())

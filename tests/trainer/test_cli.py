@@ -122,6 +122,29 @@ def test_what_is_wrong_is_one_line_and_exit_code_2(
     assert all(name in said for name in names), said
 
 
+def test_plan_prints_tokens_epochs_and_shares_by_source_and_takes_no_step(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    written = [shard(tmp_path, name, "train", 0, random_documents(ord(name), 40, 60), 60) for name in "ab"]
+    Manifest.build(str(tmp_path), written).save()
+    for info in Manifest.load(str(tmp_path)).shards:
+        (tmp_path / info.path).unlink()  # a plan needs the manifest alone
+    mixed = tiny("data.mixture=[{weights: {a: 1, b: 3}}]", "data.packing=documents", "steps=100")
+    assert call(monkeypatch, "plan", tmp_path, *mixed) == 0
+    heading, a, b, windows = capsys.readouterr().out.splitlines()
+    assert heading.split() == ["source", "tokens", "available", "epochs", "share", "wanted"]
+    tokens, available, epochs, _, wanted = b.split()[1:]
+    assert float(epochs) == pytest.approx(int(tokens.replace(",", "")) / int(available.replace(",", "")), abs=0.01)
+    assert wanted == "75.000%"
+    assert a.split()[-1] == "25.000%"
+    assert "padding" in windows
+    assert call(monkeypatch, "plan", tmp_path, *mixed, "--set", "data.max_epochs={b: 1.5}") == 2
+    captured = capsys.readouterr()
+    assert "data.max_epochs.b is 1.5" in captured.err
+    assert captured.err.count("\n") == 1
+    assert heading in captured.out
+
+
 def test_missing_shards_another_tokenizer_and_no_run_are_named(
     corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

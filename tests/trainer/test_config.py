@@ -38,6 +38,16 @@ def test_flags_lie_over_assignments_over_the_file_over_the_preset(tmp_path: Path
         ("optimizer.learning_rate", ["--set optimizer.learning_rate", "field=value"]),
         ("steps=[1", ["--set steps=[1", "YAML"]),
         ("device=tpu", ["device", "'tpu'", "'cpu'"]),
+        ("data.packing=tight", ["data.packing", "'tight'", "'documents'"]),
+        ("data.mixture=[{weights: {a: -1}}]", ["data.mixture.0.weights.a", "-1", "greater than or equal to 0"]),
+        ("data.mixture=[{weights: {a: 0, b: 0}}]", ["data.mixture.0", "weights", "'b': 0", "above 0"]),
+        ("data.mixture=[{weigths: {a: 1}}]", ["data.mixture.0.weigths", "not a field", "from_step, weights"]),
+        ("data.mixture=[{from_step: 3, weights: {a: 1}}]", ["data.mixture", "[3]", "the first 0"]),
+        (
+            "data.mixture=[{weights: {a: 1}}, {from_step: 9, weights: {a: 1}}, {from_step: 9, weights: {b: 1}}]",
+            ["data.mixture", "[0, 9, 9]", "rising"],
+        ),
+        ("data.max_epochs={a: 0}", ["data.max_epochs.a", "0", "greater than 0"]),
     ],
 )
 def test_a_wrong_field_is_one_line_naming_it_its_value_and_what_is_allowed(assignment: str, names: list[str]) -> None:

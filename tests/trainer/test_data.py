@@ -1,17 +1,26 @@
-"""The batch of step t is a function of (manifest, seed, t); every token is a target exactly once in an epoch."""
+"""The batch of step t is a function of (manifest, recipe, seed, t); each token is a target exactly once in an epoch."""
 
 import ast
 import subprocess
 import sys
 import tracemalloc
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torch import Tensor
 
 import trainer.data
+import trainer.documents
+import trainer.mixture
+import trainer.packing
 import trainer.permutation
 import trainer.stream
 from dataprep.shards import Manifest, open_shard
@@ -85,8 +94,8 @@ def test_the_windows_in_order_are_the_stream_and_inputs_are_the_tokens_before_th
     valid = batch.targets_bt.numpy() != IGNORE
     assert np.array_equal(batch.targets_bt.numpy()[valid], stream)
     assert np.array_equal(batch.ids_bt.numpy()[valid], np.concatenate([[EOS], stream[:-1]]))
-    assert valid[:-1].all()
-    assert valid.sum() == windows.valid(np.arange(windows.count)) == len(stream)
+    assert (~valid.all(1)).sum() == 2, "only the last window of each source is short"
+    assert valid.sum() == sum(windows.targets(np.arange(windows.count)).values()) == len(stream)
 
 
 @pytest.mark.parametrize("world_size", [2, 3, 4, 8])
@@ -144,20 +153,202 @@ def test_a_window_may_span_shards(tmp_path: Path) -> None:
     assert np.array_equal(batch.targets_bt.numpy()[batch.targets_bt.numpy() != IGNORE], whole_stream(tmp_path))
 
 
-def test_an_order_over_a_trillion_tokens_takes_no_memory_to_speak_of() -> None:
+@pytest.mark.parametrize("packing", ["windows", "documents"])
+@pytest.mark.parametrize("mixed", [False, True])
+def test_an_order_over_a_trillion_tokens_takes_no_memory_to_speak_of(
+    packing: Literal["windows", "documents"], mixed: bool
+) -> None:
     listed = tuple(
-        ShardInfo(f"s/train-{i:05d}.arrow", "s", "train", 1, 10**8, 4 * 10**8, 9, "uint16", "", "")
-        for i in range(10_000)
+        ShardInfo(f"{s}/train-{i:05d}.arrow", s, "train", 1, 61_035_157, 1, 9, "uint16", "", "")
+        for s in "abcd"
+        for i in range(4_096)
     )
     manifest = Manifest("nowhere", "", 10, EOS, listed, {})
     tracemalloc.start()
     try:
-        order = TrainingOrder(Windows(TokenStream(manifest, "train", 64), 2048), 1, 256)
+        windows = Windows(TokenStream(manifest, "train", 64), 2048, packing=packing)
+        phases = [(0, {"a": 0.7, "b": 0.2, "c": 0.1}), (900_000, {"c": 1, "d": 2})] if mixed else []
+        order = TrainingOrder(windows, 1, 256, phases)
         assert len(set(order.step(10**6).tolist())) == 256
-        assert order.windows.stream.tokens == 10**12
+        assert windows.stream.tokens > 10**12 - 10**8
         assert tracemalloc.get_traced_memory()[1] < 10 << 20
     finally:
         tracemalloc.stop()
+
+
+PHASES = ((0, {"a": 0.3, "b": 0.7}), (4, {"a": 0.8, "b": 0.2}))
+
+
+def recipe_order(shards: Path, packing: Any, phases: Any, windows_per_step: int = 16) -> TrainingOrder:
+    stream = TokenStream(Manifest.load(str(shards)), "train", 64)
+    windows = Windows(stream, CONTEXT, packing=packing, mask_documents=True)
+    return TrainingOrder(windows, 7, windows_per_step, phases or ())
+
+
+def flat(batches: list[Any]) -> Tensor:
+    """Ids, targets and positions of all rows, [3, B, T]."""
+    rows = [torch.stack([b.ids_bt, b.targets_bt, b.positions_bt]) for b in batches]
+    return torch.cat(rows, 1)
+
+
+@pytest.mark.parametrize("packing", ["windows", "documents"])
+@pytest.mark.parametrize("phases", [None, PHASES], ids=["as it is", "mixture"])
+@pytest.mark.parametrize("workers", [0, 2, 4])
+@pytest.mark.parametrize("world_size", [1, 2, 4, 8])
+def test_any_world_size_workers_and_interruptions_give_the_global_batches_of_one_uninterrupted_process(
+    shards: Path, world_size: int, workers: int, phases: Any, packing: Any
+) -> None:
+    """Ranks read their shares in passes of 1 to 4 windows, and start anew at random steps with nothing but the step."""
+    whole = recipe_order(shards, packing, phases)
+    expected = [flat([whole.windows.batch(whole.step(step))]) for step in range(12)]
+    draw = np.random.default_rng(100 * world_size + workers)
+    for rank in range(world_size):
+        order, step = recipe_order(shards, packing, phases), 0
+        while step < 12:
+            per_pass = int(draw.integers(1, 5))
+            until = min(12, step + int(draw.integers(1, 6)))
+            passes = [
+                (at, share[begin : begin + per_pass])
+                for at in range(step, until)
+                for share in [order.share(at, rank, world_size)]
+                for begin in range(0, len(share), per_pass)
+            ]
+            if workers:
+                with ThreadPoolExecutor(workers) as threads:
+                    read = list(threads.map(order.windows.batch, [windows for _, windows in passes]))
+            else:
+                read = [order.windows.batch(windows) for _, windows in passes]
+            for at in range(step, until):
+                mine = flat([batch for batch, (its, _) in zip(read, passes, strict=True) if its == at])
+                assert torch.equal(mine, expected[at][:, rank::world_size])
+            step, order = until, recipe_order(shards, packing, phases)
+
+
+@pytest.mark.parametrize("packing", ["windows", "documents"])
+@pytest.mark.parametrize("phases", [None, PHASES], ids=["as it is", "mixture"])
+def test_no_chunk_is_never_read_each_token_comes_once_in_an_epoch_of_its_source(
+    shards: Path, phases: Any, packing: Any
+) -> None:
+    order = recipe_order(shards, packing, phases)
+    for number, source in enumerate(order.windows.sources):
+        epochs, steps = 0, 40
+        dealt = np.concatenate([order.mixture.step(step)[0] for step in range(steps)])
+        windows = np.concatenate([order.step(step) for step in range(steps)])[dealt == number]
+        orders = []
+        for start in range(0, len(windows) - source.layout.count + 1, source.layout.count):
+            epoch = windows[start : start + source.layout.count]
+            batch = order.windows.batch(np.sort(epoch))
+            targets = batch.targets_bt.numpy()[batch.targets_bt.numpy() != IGNORE]
+            assert sorted(epoch.tolist()) == list(range(source.first, source.first + source.layout.count))
+            assert len(targets) == source.tokens == sum(order.windows.targets(epoch).values())
+            if packing == "windows":
+                first = [info.source for info in order.windows.stream.shards].index(source.name)
+                start_of_source = int(order.windows.stream.starts[first])
+                stream = whole_stream(shards)[start_of_source : start_of_source + source.tokens]
+                assert np.array_equal(targets, stream)
+            orders.append(epoch.tolist())
+            epochs += 1
+        assert epochs >= 2
+        assert orders[0] != orders[1]
+
+
+def test_packed_and_contiguous_windows_hold_the_same_documents(shards: Path) -> None:
+    stream = whole_stream(shards)
+    for packing in ("windows", "documents"):
+        order = recipe_order(shards, packing, None)
+        pieces = order.windows.documents.split(order.windows.pieces(np.arange(order.windows.count)))
+        batch = order.windows.batch(np.arange(order.windows.count))
+        for row, column, start, length in pieces.places():
+            inputs = [EOS, *stream][start : start + length]
+            assert batch.ids_bt[row, column : column + length].tolist() == inputs
+            assert batch.targets_bt[row, column : column + length].tolist() == stream[start : start + length].tolist()
+            assert batch.positions_bt is not None
+            assert batch.positions_bt[row, column : column + length].tolist() == list(range(length))
+
+
+def test_the_first_token_of_a_document_is_predicted_from_eos_alone(shards: Path) -> None:
+    order = recipe_order(shards, "documents", None)
+    windows = order.windows
+    batch = windows.batch(np.arange(windows.count))
+    places = windows.places(np.arange(windows.count))
+    begins = 0
+    for (row, column, _, _), offset in zip(
+        windows.pieces(np.arange(windows.count)).places(), places.start.tolist(), strict=True
+    ):
+        if offset == 0:
+            assert batch.ids_bt[row, column] == EOS
+            assert batch.positions_bt is not None
+            assert batch.positions_bt[row, column] == 0
+            begins += 1
+    assert begins == 40
+
+
+@pytest.mark.parametrize("packing", ["windows", "documents"])
+@pytest.mark.parametrize("phases", [None, PHASES], ids=["as it is", "mixture"])
+def test_every_document_of_a_step_is_named_with_its_shard_row_and_tokens(
+    shards: Path, packing: Any, phases: Any
+) -> None:
+    order = recipe_order(shards, packing, phases)
+    for step in (0, 5, 31):
+        batch = order.windows.batch(order.step(step))
+        places = order.documents_of(step)
+        named: list[list[int]] = [[] for _ in batch.windows]
+        for row, number, document, start, length in zip(*(a.tolist() for a in places), strict=True):
+            whole = order.windows.stream.manifest.open(order.windows.stream.shards[number]).document(document)
+            assert start + length <= len(whole)
+            named[row] += whole[start : start + length].tolist()
+        for row, targets in enumerate(batch.targets_bt.tolist()):
+            assert named[row] == [target for target in targets if target != IGNORE]
+
+
+def test_cu_seqlens_bound_the_documents_of_the_rows_laid_end_to_end(shards: Path) -> None:
+    order = recipe_order(shards, "documents", None)
+    batch = order.windows.batch(np.arange(order.windows.count))
+    bounds, longest = batch.cu_seqlens()
+    assert bounds.dtype == torch.int32
+    assert bounds[0] == 0
+    assert bounds[-1] == batch.ids_bt.numel()
+    assert batch.positions_bt is not None
+    lengths = bounds.diff().tolist()
+    assert batch.positions_bt.flatten().tolist() == [i for length in lengths for i in range(length)]
+    assert longest == max(lengths)
+    padding = batch.targets_bt.flatten() == IGNORE
+    assert padding.any()
+    for start, stop in zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True):
+        assert padding[start:stop].all() or not padding[start:stop].any()
+    plain = order_of(shards)
+    assert plain.windows.batch(plain.step(0)).cu_seqlens()[0].tolist() == [0, 16, 32, 48, 64, 80]
+
+
+def test_seeds_come_from_the_sources_name_another_source_disturbs_nothing(tmp_path: Path) -> None:
+    """What source b gives, epoch after epoch, is the same with and without a source that sorts before it."""
+    written = {name: shard(tmp_path, name, "train", 0, random_documents(ord(name), 25, 60), 60) for name in "abc"}
+
+    def of_b(names: str, weights: Mapping[str, float]) -> list[list[int]]:
+        Manifest.build(str(tmp_path), [written[name] for name in names]).save()
+        order = recipe_order(tmp_path, "windows", ((0, weights),))
+        found = []
+        for step in range(30):
+            dealt, windows = order.mixture.step(step)[0], order.step(step)
+            mine = windows[dealt == names.index("b")]
+            found += order.windows.batch(mine).targets_bt.tolist()
+        return found
+
+    alone, added = of_b("bc", {"b": 1, "c": 1}), of_b("abc", {"a": 2, "b": 1, "c": 1})
+    assert 60 < len(added) < len(alone)
+    assert alone[: len(added)] == added
+
+
+def test_a_flipped_byte_in_the_offsets_is_named_before_a_document_is_packed(shards: Path) -> None:
+    path = shards / "b" / "train-00000.arrow"
+    offsets = open_shard(str(path)).offsets.tobytes()
+    content = bytearray(path.read_bytes())
+    content[content.index(offsets) + 24] ^= 1
+    path.write_bytes(content)
+    order = recipe_order(shards, "documents", ((0, {"a": 1}), (1, {"b": 1})))
+    order.windows.batch(order.step(0))
+    with pytest.raises(DamagedShardError, match=r"b/train-00000\.arrow.*tokens\.offsets"):
+        order.windows.batch(order.step(1))
 
 
 def test_evaluation_reads_the_same_windows_every_time_and_no_window_twice(shards: Path) -> None:
@@ -168,6 +359,14 @@ def test_evaluation_reads_the_same_windows_every_time_and_no_window_twice(shards
     assert len(evaluation_windows(windows, 10**9)) == windows.count
 
 
+def test_a_manifest_that_mixes_the_shards_of_sources_is_refused(shards: Path) -> None:
+    manifest = Manifest.load(str(shards))
+    a, b, other = manifest.select("train")
+    mixed = replace(manifest, shards=(a, other, b))
+    with pytest.raises(ValueError, match="a source's shards are not listed one after the other"):
+        Windows(TokenStream(mixed, "train", 64), CONTEXT)
+
+
 def test_an_empty_split_is_refused_by_name(shards: Path) -> None:
     stream = TokenStream(Manifest.load(str(shards)), "test", 64)
     with pytest.raises(ValueError, match="no tokens in the split 'test'"):
@@ -176,7 +375,8 @@ def test_an_empty_split_is_refused_by_name(shards: Path) -> None:
 
 def test_the_loader_imports_only_numpy_torch_and_shards() -> None:
     foreign = set()
-    for module in (trainer.data, trainer.permutation, trainer.stream):
+    rooms = (trainer.data, trainer.documents, trainer.mixture, trainer.packing, trainer.permutation, trainer.stream)
+    for module in rooms:
         tree = ast.parse(Path(module.__file__).read_text())
         imported = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
         imported |= {node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -17,7 +18,9 @@ from dataprep.shards import Manifest
 from tests.trainer.conftest import TINY, exact, random_documents, shard, tiny_config, train_here
 from trainer import loop, parallel
 from trainer.checkpoint import checkpoints
+from trainer.evaluate import evaluate
 from trainer.metrics import read_metrics
+from trainer.model import Decoder
 from trainer.optim import optimizer_tensors
 
 
@@ -26,8 +29,15 @@ def command(shards: Path, folder: Path, *assignments: str) -> list[str]:
     return [sys.executable, "-m", "trainer", "train", str(shards), "--run", str(folder), *sets]
 
 
-def test_interrupted_after_any_step_and_resumed_is_bit_identical_to_uninterrupted(shards: Path, tmp_path: Path) -> None:
-    whole = train_here(shards, tmp_path / "whole")
+MIXED = "data.mixture=[{weights: {a: 0.4, b: 0.6}}]"
+PACKED = ("data.packing=documents", "data.mask_documents=true")
+
+
+@pytest.mark.parametrize("recipe", [(), (MIXED, *PACKED)], ids=["plain", "packed mixture"])
+def test_interrupted_after_any_step_and_resumed_is_bit_identical_to_uninterrupted(
+    shards: Path, tmp_path: Path, recipe: tuple[str, ...]
+) -> None:
+    whole = train_here(shards, tmp_path / "whole", *recipe)
     expected = list(exact(read_metrics(tmp_path / "whole")))
     assert [row["step"] for row in expected if "loss" in row] == list(range(1, 9))
     for step in range(1, 8):
@@ -38,7 +48,7 @@ def test_interrupted_after_any_step_and_resumed_is_bit_identical_to_uninterrupte
                 shutil.rmtree(path)
         (folder / "checkpoints" / "latest").write_text(f"step-{step:08d}")
         started: list[int] = []
-        resumed = train_here(shards, folder, before=lambda run, started=started: started.append(run.step))
+        resumed = train_here(shards, folder, *recipe, before=lambda run, started=started: started.append(run.step))
         assert started == [step]
         assert list(exact(read_metrics(folder))) == expected
         assert all(torch.equal(a, b) for a, b in zip(whole.model.parameters(), resumed.model.parameters(), strict=True))
@@ -110,6 +120,104 @@ def test_a_run_is_not_continued_as_another_run(shards: Path, tmp_path: Path) -> 
     Manifest.build(str(shards), [shard(shards, "a", "train", 0, random_documents(9, 9, 60), 60)]).save()
     with pytest.raises(ValueError, match=r"this run is on the shards .*another --run directory"):
         train_here(shards, tmp_path / "run", "steps=1")
+
+
+def test_a_run_records_what_it_planned_and_what_it_read_of_each_source(shards: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    train_here(shards, folder, MIXED, *PACKED, "steps=3")
+    said: list[str] = []
+    config = tiny_config(MIXED, *PACKED)
+    with parallel.start(config) as ranks:
+        loop.train(loop.prepare(str(shards), folder, config, None, ranks, said.append))
+    written = json.loads((folder / "run.json").read_text())
+    rows = [row for row in read_metrics(folder) if "loss" in row]
+    assert all(row["tokens"] == row["tokens.a"] + row["tokens.b"] for row in rows)
+    planned = {source["source"]: source for source in written["plan"]}
+    for name, share in (("a", 0.4), ("b", 0.6)):
+        achieved = written["achieved"][name]
+        assert achieved == sum(row[f"tokens.{name}"] for row in rows)
+        assert achieved == pytest.approx(planned[name]["tokens"], rel=0.1)
+        assert planned[name]["wanted_share"] == pytest.approx(share)
+        assert planned[name]["epochs"] == pytest.approx(planned[name]["tokens"] / planned[name]["available"], abs=0.01)
+        assert any(line.split()[:2] == ["read", name] and f"{achieved:,}" in line for line in said)
+
+
+def test_planned_and_achieved_shares_of_tokens_agree_within_a_thousandth(shards: Path) -> None:
+    config = tiny_config(MIXED, *PACKED, "steps=4000")
+    order = loop.training_order(Manifest.load(str(shards)), config, 64)
+    achieved = {"a": 0, "b": 0}
+    for step in range(config.steps):
+        for name, tokens in order.windows.targets(order.step(step)).items():
+            achieved[name] += tokens
+    for plan in order.mixture.plan(config.steps):
+        assert plan.share == pytest.approx(plan.wanted_share, rel=1e-3)
+        assert achieved[plan.source] / sum(achieved.values()) == pytest.approx(plan.wanted_share, rel=1e-3)
+
+
+def test_a_mixture_may_change_from_a_step_that_is_not_taken_yet_and_only_from_there(
+    shards: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "run"
+    train_here(shards, folder, MIXED, "steps=3")
+    later = "data.mixture=[{weights: {a: 0.4, b: 0.6}}, {from_step: 3, weights: {a: 1}}]"
+    train_here(shards, folder, later, "steps=5")
+    rows = [row for row in read_metrics(folder) if "loss" in row]
+    assert [("tokens.a" in row, "tokens.b" in row) for row in rows] == [(True, True)] * 3 + [(True, False)] * 2
+    for other in ("data.mixture=[{weights: {a: 1}}]", MIXED, "data.mixture=[]"):
+        with pytest.raises(ValueError, match=r"data\.mixture is .*has taken 5 steps.*others from step 5"):
+            train_here(shards, folder, other, "steps=6")
+    with pytest.raises(ValueError, match=r"data\.packing is 'documents'"):
+        train_here(shards, folder, later, "data.packing=documents", "steps=6")
+
+
+def test_more_epochs_of_a_source_than_allowed_stop_the_run_before_it_starts(shards: Path, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"data\.max_epochs\.b is 0\.5: .*a share of at most"):
+        train_here(shards, tmp_path / "run", MIXED, "data.max_epochs={b: 0.5}")
+    assert not (tmp_path / "run").exists()
+    with pytest.raises(ValueError, match=r"data\.mixture: no source 'web' in these shards; allowed are a, b"):
+        train_here(shards, tmp_path / "run", "data.mixture=[{weights: {web: 1}}]")
+
+
+@pytest.mark.parametrize("packing", ["windows", "documents"])
+def test_a_masked_step_has_the_loss_of_its_documents_each_computed_alone(shards: Path, packing: str) -> None:
+    """So the mask is not only made but used, by training and by evaluation."""
+    config = tiny_config("data.mask_documents=true", f"data.packing={packing}")
+    order = loop.training_order(Manifest.load(str(shards)), config, 64)
+    model = Decoder(config.model, 64)
+    model.initialise(1)
+    windows = order.step(0)
+    batch = order.windows.batch(windows)
+    alone = 0.0
+    for row, column, _, length in order.windows.documents.split(order.windows.pieces(windows)).places():
+        part = slice(row, row + 1), slice(column, column + length)
+        alone += model(batch.ids_bt[part], batch.targets_bt[part]).item()
+    targets = sum(order.windows.targets(windows).values())
+    with parallel.start(config) as ranks:
+        assert loop.accumulate(model, order, 0, targets, 3, ranks).item() == pytest.approx(alone / targets, rel=1e-5)
+        everything = evaluate(model, order.windows, 10**9, 3, ranks).nats
+    batch = order.windows.batch(np.arange(order.windows.count))
+    with torch.no_grad():
+        whole = model(*batch.to(torch.device("cpu"))).item()
+    assert everything == pytest.approx(whole / order.windows.stream.tokens, rel=1e-5)
+
+
+def test_a_step_whose_windows_are_all_padding_changes_no_weight_to_something_not_finite(
+    shards: Path, tmp_path: Path
+) -> None:
+    """Documents of exactly one window: the slack of a packed block is whole windows, and here a step is one window."""
+    folder = tmp_path / "shards"
+    documents = [np.arange(1, 16)] * 600
+    Manifest.build(str(folder), [shard(folder, "a", "train", 0, documents, 60)]).save()
+    config = tiny_config(*PACKED, "tokens_per_step=16")
+    order = loop.training_order(Manifest.load(str(folder)), config, 64)
+    assert order.windows.count == 602
+    empty = [step for step in range(602) if not sum(order.windows.targets(order.step(step)).values())]
+    assert len(empty) == 2
+    with parallel.start(config) as ranks:
+        model = Decoder(config.model, 64)
+        loss = loop.accumulate(model, order, empty[0], 1, 1, ranks)
+    assert loss == 0
+    assert all(torch.isfinite(parameter.grad).all() for parameter in model.parameters() if parameter.grad is not None)
 
 
 def test_a_run_continued_with_other_threads_says_so(shards: Path, tmp_path: Path) -> None:

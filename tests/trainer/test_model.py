@@ -1,6 +1,7 @@
 """The decoder against plain statements of its parts."""
 
 import math
+from itertools import pairwise
 
 import pytest
 import torch
@@ -33,6 +34,39 @@ def test_a_future_token_does_not_move_past_logits(kv_heads: int) -> None:
         a, b = model(before), model(after)
         assert torch.equal(a[:, :position], b[:, :position])
         assert not torch.allclose(a[:, position:], b[:, position:])
+
+
+@pytest.mark.parametrize("kv_heads", [1, 2, 4])
+def test_changing_a_document_of_a_packed_row_leaves_the_logits_of_every_other_as_they_are(kv_heads: int) -> None:
+    model = model_of(f"model.kv_heads={kv_heads}")
+    lengths = (5, 1, 7, 3)
+    positions = torch.cat([torch.arange(length) for length in lengths]).repeat(2, 1)
+    before = ids()
+    bounds = [0, 5, 6, 13, 16]
+    for begin, end in pairwise(bounds):
+        after = before.clone()
+        after[:, begin:end] = (after[:, begin:end] + 1) % VOCABULARY
+        a, b = model(before, positions_bt=positions), model(after, positions_bt=positions)
+        inside = torch.zeros(16, dtype=torch.bool)
+        inside[begin:end] = True
+        assert torch.equal(a[:, ~inside], b[:, ~inside])
+        assert not torch.isclose(a[:, inside], b[:, inside]).all(-1).any()
+
+
+def test_a_document_has_the_logits_it_has_alone_wherever_it_stands_in_a_row() -> None:
+    model = model_of()
+    row = ids(1)
+    positions = torch.cat([torch.arange(4), torch.arange(9), torch.arange(3)]).unsqueeze(0)
+    packed = model(row, positions_bt=positions)
+    for begin, end in ((0, 4), (4, 13), (13, 16)):
+        assert torch.allclose(packed[:, begin:end], model(row[:, begin:end]), atol=1e-5)
+    assert not torch.allclose(packed[:, 4:13], model(row)[:, 4:13], atol=1e-2)
+
+
+def test_one_document_in_a_row_is_the_plain_causal_model() -> None:
+    model = model_of()
+    positions = torch.arange(16).repeat(2, 1)
+    assert torch.allclose(model(ids(), positions_bt=positions), model(ids()), atol=1e-5)
 
 
 def test_attention_scores_depend_on_distance_not_on_position() -> None:
