@@ -33,6 +33,10 @@ class Batch:
     ids_bt: Tensor
     targets_bt: Tensor
 
+    def pinned(self) -> "Batch":
+        """The same in memory that a GPU copies from on its own."""
+        return Batch(self.windows, self.ids_bt.contiguous().pin_memory(), self.targets_bt.pin_memory())
+
 
 class Windows:
     """A stream cut into windows of ``context`` targets."""
@@ -43,17 +47,28 @@ class Windows:
         self.count = -(-stream.tokens // context)
 
     def batch(self, windows: NDArray[np.int64]) -> Batch:
-        ids = np.full((len(windows), self.context), self.stream.manifest.eos_id, np.int64)
-        targets = np.full((len(windows), self.context), IGNORE, np.int64)
-        for row, window in enumerate(windows.tolist()):
-            start = window * self.context
-            stop = min(start + self.context, self.stream.tokens)
-            tokens = self.stream.read(max(start - 1, 0), stop)
-            length = stop - start
-            targets[row, :length] = tokens[-length:]
-            known = tokens[:-1]
-            ids[row, length - len(known) : length] = known
-        return Batch(windows, torch.from_numpy(ids), torch.from_numpy(targets))
+        """The rows of ``windows``; one that touches damage which the stream is told to skip is padding throughout."""
+        width = self.context + 1
+        before = windows * self.context - 1  # of each row, the token that is only an input
+        tokens = np.full((len(windows), width), self.stream.manifest.eos_id, np.int64)
+        whole = (before >= 0) & (before + width <= self.stream.tokens)
+        if whole.all():
+            damaged = self.stream.read_windows(before, width, tokens)
+        else:
+            damaged = np.array(
+                [row for row in range(len(windows)) if self._read_row(int(before[row]), tokens[row])], int
+            )
+        targets = tokens[:, 1:].copy()
+        targets[damaged] = IGNORE
+        for row in np.flatnonzero(before + width > self.stream.tokens):
+            targets[row, self.stream.tokens - int(before[row]) - 1 :] = IGNORE
+        return Batch(windows, torch.from_numpy(tokens[:, :-1]), torch.from_numpy(targets))
+
+    def _read_row(self, before: int, out: NDArray[np.int64]) -> bool:
+        """Fill what the stream has of ``out``, which begins at its token ``before``; whether that touches damage."""
+        start, stop = max(before, 0), min(before + len(out), self.stream.tokens)
+        part = out[start - before : stop - before]
+        return len(self.stream.read_windows(np.array([start]), stop - start, part[None])) > 0
 
     def valid(self, windows: NDArray[np.int64]) -> int:
         """How many targets these windows hold, without reading them."""

@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,15 +29,16 @@ from dataprep.shards import Manifest
 from trainer import record, sample
 from trainer.checkpoint import clear_leftovers, load_checkpoint, save_checkpoint
 from trainer.config import TrainConfig
-from trainer.data import TrainingOrder, Windows
+from trainer.data import Batch, TrainingOrder, Windows
 from trainer.evaluate import Loss, evaluate
 from trainer.files import replace_file
 from trainer.metrics import Metrics, read_metrics
 from trainer.model import Decoder
 from trainer.optim import build_optimizer, gradient_norm, update
 from trainer.parallel import Ranks
+from trainer.prefetch import Prefetch
+from trainer.reading import Reading
 from trainer.schedule import learning_rate
-from trainer.stream import TokenStream
 
 PROGRESS_SECONDS = 5.0
 CHECKPOINTS = "checkpoints"
@@ -69,8 +71,9 @@ def prepare(
     if tokenizer is not None:
         manifest.check_tokenizer(tokenizer)
     embedding_rows = record.embedding_rows(manifest.vocabulary_size)
+    reading = Reading(manifest, config.read, config.seed, folder, ranks.rank)
     order = TrainingOrder(
-        Windows(TokenStream(manifest, "train", embedding_rows), config.model.context),
+        Windows(reading.stream("train", embedding_rows), config.model.context),
         config.seed,
         config.windows_per_step,
     )
@@ -79,7 +82,7 @@ def prepare(
             f"tokens_per_step is {config.tokens_per_step}: allowed is at least one window "
             f"of {config.model.context} tokens for each of {ranks.world_size} ranks"
         )
-    validation = Windows(TokenStream(manifest, "validation", embedding_rows), config.model.context)
+    validation = Windows(reading.stream("validation", embedding_rows), config.model.context)
     earlier = record.read(folder)
     if earlier is not None:
         record.check_same_run(folder, earlier, config, manifest, ranks.rounding(), say)
@@ -122,11 +125,14 @@ def train(run: Run) -> bool:
         _evaluate(run, metrics)
     progress = _Progress(run)
     saved = run.step
-    with _stop_signals() as stop_asked:
+    read = config.read
+    make = partial(step_batches, run.order, windows_per_pass=config.windows_per_pass, ranks=ranks)
+    with _stop_signals() as stop_asked, Prefetch(make, run.step, config.steps, read.threads, read.ahead) as steps:
         stop = False
         while run.step < config.steps and not stop:
             began = time.perf_counter()
-            loss, tokens = accumulate(parallel_model, run.order, run.step, config.windows_per_pass, ranks)
+            batches, tokens = next(steps)
+            loss = accumulate(parallel_model, batches, tokens, ranks)
             norm = gradient_norm(run.model)
             broken, stop = _agree(ranks, loss, norm, bool(stop_asked))
             rate = learning_rate(run.step, config.steps, config.optimizer.learning_rate, config.schedule)
@@ -155,25 +161,33 @@ def train(run: Run) -> bool:
     return True
 
 
-def accumulate(
-    model: nn.Module, order: TrainingOrder, step: int, windows_per_pass: int, ranks: Ranks
-) -> tuple[Tensor, int]:
-    """Leave the gradient of a step's mean loss in the parameters; returns (loss in nats, targets) of all ranks."""
-    valid = order.windows.valid(order.step(step))
+def step_batches(order: TrainingOrder, step: int, windows_per_pass: int, ranks: Ranks) -> tuple[list[Batch], int]:
+    """(this rank's share of a step, cut into passes, in memory its device can fetch from; targets of all ranks)."""
     share = order.share(step, ranks.rank, ranks.world_size)
+    batches = [order.windows.batch(share[at : at + windows_per_pass]) for at in range(0, len(share), windows_per_pass)]
+    if ranks.device.type == "cuda":
+        batches = [batch.pinned() for batch in batches]
+    return batches, order.windows.valid(order.step(step))
+
+
+def accumulate(model: nn.Module, batches: list[Batch], targets: int, ranks: Ranks) -> Tensor:
+    """Leave the gradient of a step's mean loss in the parameters; returns the loss, in nats, of all ranks.
+
+    ``targets`` counts those of the whole step before any are skipped for damage: the others weigh what they always do.
+    """
     model.zero_grad(set_to_none=True)
     total = torch.zeros((), device=ranks.device)
-    for start in range(0, len(share), windows_per_pass):
-        batch = order.windows.batch(share[start : start + windows_per_pass])
-        last = start + windows_per_pass >= len(share)
+    for number, batch in enumerate(batches, 1):
         # gradients travel once a step; DDP averages over ranks, hence the factor
+        last = number == len(batches)
         alone = model.no_sync() if isinstance(model, DistributedDataParallel) and not last else nullcontext()
+        ids_bt, targets_bt = (part.to(ranks.device, non_blocking=True) for part in (batch.ids_bt, batch.targets_bt))
         with alone:
             with ranks.autocast():
-                loss = model(batch.ids_bt.to(ranks.device), batch.targets_bt.to(ranks.device))
-            (loss * (ranks.world_size / valid)).backward()
-        total += loss.detach() / valid
-    return ranks.sum(total), valid
+                loss = model(ids_bt, targets_bt)
+            (loss * (ranks.world_size / targets)).backward()
+        total += loss.detach() / targets
+    return ranks.sum(total)
 
 
 def _agree(ranks: Ranks, loss: Tensor, norm: Tensor, stop: bool) -> tuple[bool, bool]:
