@@ -52,6 +52,8 @@ def head_length(data: bytes) -> int:
 def parse_head(data: bytes) -> Head:
     """``data``: the head, or a beginning of the file that holds it. Raises ``ValueError`` with the reason."""
     end = head_length(data)
+    if len(data) < end:
+        raise ValueError("damaged, its head is cut off")
     start = len(MAGIC)
     batch = start + 8 + struct.unpack_from("<i", data, start + 4)[0]
     try:
