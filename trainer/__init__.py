@@ -3,12 +3,17 @@
 In the order data flows:
 
 - ``config``      every number of a run, its presets and the checks on them
+- ``store``       ranges of files on a store, with retries
+- ``cache``       pieces of files in a folder of bounded size, shared by processes
 - ``stream``      the tokens of a split as one array, proven before they are used
+- ``remote``      the same for shards on a store, through the cache
+- ``reading``     how a configuration opens streams, and the record of damage
 - ``permutation`` a seeded order of any number of things, in no memory
 - ``documents``   where documents begin, and which document a token is of
 - ``packing``     windows of whole documents
 - ``mixture``     how much of which source, planned and in turn
 - ``data``        shards become batches: the batch of step t is a function of (manifest, recipe, seed, t)
+- ``prefetch``    the next steps' batches, made by threads
 - ``model``       the decoder
 - ``schedule``    step to learning rate
 - ``optim``       AdamW, clipping, the refusal of non-finite gradients

@@ -61,6 +61,7 @@ def train(
         # several times slower, because a waiting thread held the core that the thread it waited for needed.
         os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
         from trainer import loop, parallel  # torch takes seconds to import, --help should not
+        from trainer.store import StoreError
         from trainer.stream import DamagedShardError
 
         with _errors_in_one_line():
@@ -69,7 +70,7 @@ def train(
             prepared = loop.prepare(shards, run, settings, _find_tokenizer(shards, tokenizer, say), ranks, say)
         try:
             loop.train(prepared)
-        except DamagedShardError as error:
+        except (DamagedShardError, StoreError) as error:
             _fail(str(error))
 
 
@@ -88,9 +89,11 @@ def plan(
         settings = load_config(preset, config, assignments or (), {} if steps is None else {"steps": steps})
         from dataprep.shards import Manifest
         from trainer import loop, mixture, record
+        from trainer.stream import TokenStream
 
         manifest = Manifest.load(shards)
-        order = loop.training_order(manifest, settings, record.embedding_rows(manifest.vocabulary_size))
+        stream = TokenStream(manifest, "train", record.embedding_rows(manifest.vocabulary_size))
+        order = loop.training_order(stream, settings)
         plans = order.mixture.plan(settings.steps)
         for line in mixture.table(plans):
             print(line)

@@ -107,6 +107,30 @@ class DataConfig(Settings):
         return self
 
 
+class ReadConfig(Settings):
+    """How tokens are read: what is proven and how fast, never which tokens a step sees.
+
+    ``verify``: every MiB when it is first touched, a seeded ``verify_share`` of them, or none; shards on a store are
+    always proven in full. ``on_damage``: ``skip`` goes on without the windows that touch a damaged MiB, on record.
+    ``threads`` make the batches of the next ``ahead`` steps; 0 makes each when it is needed. Shards on a store are kept
+    in the folder ``cache``, up to ``cache_gb`` (10⁹ bytes), fetched over ``connections`` at once.
+    """
+
+    verify: Literal["full", "sampled", "off"] = "full"
+    verify_share: float = Field(default=0.01, gt=0, le=1)
+    on_damage: Literal["stop", "skip"] = "stop"
+    threads: int = Field(default=1, ge=0)
+    ahead: int = Field(default=2, ge=1)
+    cache: str | None = None
+    cache_gb: float = Field(default=100.0, gt=0)
+    connections: int = Field(default=16, ge=1)
+
+    @property
+    def share(self) -> float:
+        """Of the chunks that are proven."""
+        return {"full": 1.0, "sampled": self.verify_share, "off": 0.0}[self.verify]
+
+
 class TrainConfig(Settings):
     """``tokens_per_step`` counts the whole step, over all ranks; ``windows_per_pass`` bounds the memory of one forward
     pass.
@@ -118,6 +142,7 @@ class TrainConfig(Settings):
     optimizer: OptimizerConfig
     schedule: ScheduleConfig = ScheduleConfig()
     data: DataConfig = DataConfig()
+    read: ReadConfig = ReadConfig()
     steps: int = Field(ge=1)
     tokens_per_step: int = Field(ge=1)
     windows_per_pass: int = Field(default=16, ge=1)
@@ -155,6 +180,7 @@ MAY_CHANGE = (
     "device",
     "precision",
     "deterministic",
+    *(f"read.{name}" for name in ReadConfig.model_fields),
 )
 """What a run may be continued with another value of; everything else decides what the run *is*.
 

@@ -57,8 +57,14 @@ class Batch:
 
     def to(self, device: torch.device) -> tuple[Tensor, Tensor, Tensor | None]:
         """Ids, targets and positions on a device, as ``Decoder`` takes them."""
-        positions = None if self.positions_bt is None else self.positions_bt.to(device)
-        return self.ids_bt.to(device), self.targets_bt.to(device), positions
+        positions = None if self.positions_bt is None else self.positions_bt.to(device, non_blocking=True)
+        return self.ids_bt.to(device, non_blocking=True), self.targets_bt.to(device, non_blocking=True), positions
+
+    def pinned(self) -> "Batch":
+        """The same in memory that a GPU copies from on its own."""
+        positions = None if self.positions_bt is None else self.positions_bt.pin_memory()
+        ids, targets = (part.contiguous().pin_memory() for part in (self.ids_bt, self.targets_bt))
+        return Batch(self.windows, ids, targets, positions)
 
     def cu_seqlens(self) -> tuple[Tensor, int]:
         """(where documents begin in the rows laid end to end, and the end, int32 [documents + 1]; the longest).
@@ -155,9 +161,10 @@ class Windows:
 
     def batch(self, windows: NDArray[np.int64]) -> Batch:
         pieces = self.pieces(windows)
-        runs = self._read(pieces)
+        runs, damaged = self._read(pieces)
         filled = np.bincount(pieces.row, pieces.length, minlength=len(windows)).astype(np.int64)
-        if not self.mask_documents and len(pieces.row) == len(windows) and (filled == self.context).all():
+        whole = len(pieces.row) == len(windows) and bool((filled == self.context).all())
+        if whole and not self.mask_documents and not len(damaged):
             rows = torch.from_numpy(runs.reshape(len(windows), self.context + 1))
             return Batch(windows, rows[:, :-1], rows[:, 1:], None)
         # one block: three arrays are given back to the system after each batch and their pages faulted in anew
@@ -167,6 +174,7 @@ class Windows:
             ids[row, column : column + length] = runs[at : at + length]
             targets[row, column : column + length] = runs[at + 1 : at + 1 + length]
             at += length + 1
+        targets[pieces.row[damaged]] = IGNORE
         counting = np.arange(self.context)
         for row, end in enumerate(filled.tolist()):
             ids[row, end:] = self.stream.manifest.eos_id
@@ -178,18 +186,20 @@ class Windows:
         ids_bt, targets_bt, positions_bt = map(torch.from_numpy, (ids, targets, positions))
         return Batch(windows, ids_bt, targets_bt, positions_bt if self.mask_documents else None)
 
-    def _read(self, pieces: Pieces) -> NDArray[np.int64]:
-        """The tokens of each piece after the one before it, laid end to end; EOS is before the stream's first."""
+    def _read(self, pieces: Pieces) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """(the tokens of each piece after the one before it, laid end to end; the pieces that touch damage).
+
+        EOS is before the stream's first token.
+        """
         runs = np.empty(int(pieces.length.sum()) + len(pieces.length), np.int64)
-        at = 0
-        for start, length in zip(pieces.start.tolist(), pieces.length.tolist(), strict=True):
-            if start:
-                runs[at : at + length + 1] = self.stream.read(start - 1, start + length)
-            else:
-                runs[at] = self.stream.manifest.eos_id
-                runs[at + 1 : at + 1 + length] = self.stream.read(0, length)
-            at += length + 1
-        return runs
+        before = pieces.start - 1
+        if len(before) and before.min() < 0:  # read from the first token on, then moved up by one
+            lengths = pieces.length + (before >= 0)
+            short = np.empty(int(lengths.sum()), np.int64)
+            damaged = self.stream.read_runs(np.maximum(before, 0), lengths, short)
+            runs[:] = np.insert(short, (np.cumsum(lengths) - lengths)[before < 0], self.stream.manifest.eos_id)
+            return runs, damaged
+        return runs, self.stream.read_runs(before, pieces.length + 1, runs)
 
     def pieces(self, windows: NDArray[np.int64]) -> Pieces:
         """The runs of tokens that fill these windows; row i is ``windows[i]``."""

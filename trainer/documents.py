@@ -5,19 +5,12 @@ Only the offsets of shards that are asked about are touched, and few are kept: a
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
-from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dataprep.shards import verify_shard
-from dataprep.shards.checksums import damaged_chunks
-from dataprep.shards.layout import OFFSETS
-from trainer.stream import DamagedShardError, TokenStream
-
-KEPT_SHARDS = 64
-"""Shards whose offsets stay mapped; sources in a mixture read from one or two each at a time."""
+from trainer.stream import TokenStream
 
 
 class Pieces(NamedTuple):
@@ -56,13 +49,12 @@ class Documents:
     def __init__(self, stream: TokenStream) -> None:
         self.stream = stream
         self._shards: list[int] = stream.starts.tolist()
-        self._offsets = lru_cache(maxsize=KEPT_SHARDS)(self._read_offsets)
 
     def starts(self, start: int, stop: int) -> NDArray[np.int64]:
         """The places in ``start`` … ``stop`` - 1 at which a document begins, ascending."""
         found = []
         for number in range(bisect_right(self._shards, start) - 1, bisect_left(self._shards, stop)):
-            base, offsets = self._shards[number], self._offsets(number)[:-1]
+            base, offsets = self._shards[number], self.stream.offsets(number)[:-1]
             low, high = offsets.searchsorted((start - base, stop - base))
             found.append(offsets[low:high] + base)
         return found[0] if len(found) == 1 else np.concatenate([*found, np.empty(0, np.int64)])
@@ -85,13 +77,7 @@ class Documents:
         local = whole.start - self.stream.starts[shard]
         document, offset = np.empty_like(local), np.empty_like(local)
         for number in np.unique(shard).tolist():
-            here, offsets = shard == number, self._offsets(number)
+            here, offsets = shard == number, self.stream.offsets(number)
             document[here] = np.searchsorted(offsets, local[here], side="right") - 1
             offset[here] = local[here] - offsets[document[here]]
         return Places(whole.row, shard, document, offset, whole.length)
-
-    def _read_offsets(self, number: int) -> NDArray[np.int64]:
-        shard = self.stream.manifest.open(self.stream.shards[number])
-        if damaged_chunks(shard.buffers()[OFFSETS], shard.metadata.checksums[OFFSETS]):
-            raise DamagedShardError("; ".join(map(str, verify_shard(shard.path))))
-        return shard.offsets

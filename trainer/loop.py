@@ -18,6 +18,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ from dataprep.shards import Manifest
 from trainer import record, sample
 from trainer.checkpoint import clear_leftovers, load_checkpoint, save_checkpoint
 from trainer.config import TrainConfig
-from trainer.data import TrainingOrder, Windows
+from trainer.data import Batch, TrainingOrder, Windows
 from trainer.evaluate import Loss, evaluate
 from trainer.files import replace_file
 from trainer.metrics import Metrics, read_metrics
@@ -37,6 +38,8 @@ from trainer.mixture import check_epochs, table
 from trainer.model import Decoder
 from trainer.optim import build_optimizer, gradient_norm, update
 from trainer.parallel import Ranks
+from trainer.prefetch import Prefetch
+from trainer.reading import Reading
 from trainer.schedule import learning_rate
 from trainer.stream import TokenStream
 
@@ -72,7 +75,8 @@ def prepare(
     if tokenizer is not None:
         manifest.check_tokenizer(tokenizer)
     embedding_rows = record.embedding_rows(manifest.vocabulary_size)
-    order = training_order(manifest, config, embedding_rows)
+    reading = Reading(manifest, config.read, config.seed, folder, ranks.rank)
+    order = training_order(reading.stream("train", embedding_rows), config)
     plan = order.mixture.plan(config.steps)
     check_epochs(plan, config.data.max_epochs)
     if config.windows_per_step < ranks.world_size:
@@ -81,7 +85,7 @@ def prepare(
             f"of {config.model.context} tokens for each of {ranks.world_size} ranks"
         )
     validation = Windows(
-        TokenStream(manifest, "validation", embedding_rows),
+        reading.stream("validation", embedding_rows),
         config.model.context,
         packing=config.data.packing,
         mask_documents=config.data.mask_documents,
@@ -114,10 +118,10 @@ def prepare(
     return run
 
 
-def training_order(manifest: Manifest, config: TrainConfig, embedding_rows: int) -> TrainingOrder:
+def training_order(stream: TokenStream, config: TrainConfig) -> TrainingOrder:
     """What a run of this configuration reads. Raises ``ValueError`` naming what does not fit the shards."""
     windows = Windows(
-        TokenStream(manifest, "train", embedding_rows),
+        stream,
         config.model.context,
         packing=config.data.packing,
         mask_documents=config.data.mask_documents,
@@ -139,14 +143,16 @@ def train(run: Run) -> bool:
         _evaluate(run, metrics)
     progress = _Progress(run)
     saved = run.step
-    with _stop_signals() as stop_asked:
+    read = config.read
+    make = partial(step_batches, run.order, windows_per_pass=config.windows_per_pass, ranks=ranks)
+    with _stop_signals() as stop_asked, Prefetch(make, run.step, config.steps, read.threads, read.ahead) as steps:
         stop = False
         while run.step < config.steps and not stop:
             began = time.perf_counter()
-            targets = run.order.windows.targets(run.order.step(run.step))
+            batches, targets = next(steps)
             tokens = sum(targets.values())
             # a packed window may be all padding, and in the smallest runs a step is one window
-            loss = accumulate(parallel_model, run.order, run.step, max(tokens, 1), config.windows_per_pass, ranks)
+            loss = accumulate(parallel_model, batches, max(tokens, 1), ranks)
             norm = gradient_norm(run.model)
             broken, stop = _agree(ranks, loss, norm, bool(stop_asked))
             rate = learning_rate(run.step, config.steps, config.optimizer.learning_rate, config.schedule)
@@ -176,20 +182,29 @@ def train(run: Run) -> bool:
     return True
 
 
-def accumulate(
-    model: nn.Module, order: TrainingOrder, step: int, targets: int, windows_per_pass: int, ranks: Ranks
-) -> Tensor:
-    """Leave the gradient of a step's mean loss over its ``targets`` in the parameters; returns that loss, in nats.
-
-    Both are of all ranks.
+def step_batches(
+    order: TrainingOrder, step: int, windows_per_pass: int, ranks: Ranks
+) -> tuple[list[Batch], dict[str, int]]:
+    """This rank's share of a step, cut into passes, in memory its device can fetch from; and the targets of all ranks,
+    by source.
     """
     share = order.share(step, ranks.rank, ranks.world_size)
+    batches = [order.windows.batch(share[at : at + windows_per_pass]) for at in range(0, len(share), windows_per_pass)]
+    if ranks.device.type == "cuda":
+        batches = [batch.pinned() for batch in batches]
+    return batches, order.windows.targets(order.step(step))
+
+
+def accumulate(model: nn.Module, batches: list[Batch], targets: int, ranks: Ranks) -> Tensor:
+    """Leave the gradient of a step's mean loss in the parameters; returns the loss, in nats, of all ranks.
+
+    ``targets`` counts those of the whole step before any are skipped for damage: the others weigh what they always do.
+    """
     model.zero_grad(set_to_none=True)
     total = torch.zeros((), device=ranks.device)
-    for start in range(0, len(share), windows_per_pass):
-        batch = order.windows.batch(share[start : start + windows_per_pass])
-        last = start + windows_per_pass >= len(share)
+    for number, batch in enumerate(batches, 1):
         # gradients travel once a step; DDP averages over ranks, hence the factor
+        last = number == len(batches)
         alone = model.no_sync() if isinstance(model, DistributedDataParallel) and not last else nullcontext()
         with alone:
             with ranks.autocast():

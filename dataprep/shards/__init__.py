@@ -5,6 +5,7 @@ histogram   document lengths in log-linear buckets, so that percentiles need no 
 checksums   xxh3-64 of each MiB of each buffer; which chunks no longer have theirs
 writer      arrays → one shard, whole or not at all
 reader      a shard as memory-mapped numpy views
+head        metadata and the buffers' places from a file's first kilobytes, for readers of a store
 manifest    ``manifest.json``: every shard, totals per source and split, its own hash
 verify      problems of a shard or of a whole directory, named down to the documents
 statistics  figures for a person, from the manifest alone

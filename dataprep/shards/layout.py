@@ -149,7 +149,7 @@ class ShardInfo:
     file_checksum: str
 
     def to_json(self) -> dict[str, Any]:
-        return asdict(self)
+        return dict(vars(self))
 
 
 @dataclass(frozen=True)

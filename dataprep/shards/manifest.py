@@ -10,6 +10,7 @@ Decisions:
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import xxhash
@@ -119,7 +120,7 @@ class Manifest:
     def save(self) -> None:
         storage.write_json(storage.join(self.path, FILE_NAME), self._content() | {"hash": self.hash})
 
-    @property
+    @cached_property
     def hash(self) -> str:
         """xxh3-128, hex, of the content as JSON without spaces and with sorted keys."""
         return _hash(self._content())

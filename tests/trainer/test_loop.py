@@ -22,6 +22,7 @@ from trainer.evaluate import evaluate
 from trainer.metrics import read_metrics
 from trainer.model import Decoder
 from trainer.optim import optimizer_tensors
+from trainer.stream import TokenStream
 
 
 def command(shards: Path, folder: Path, *assignments: str) -> list[str]:
@@ -144,7 +145,7 @@ def test_a_run_records_what_it_planned_and_what_it_read_of_each_source(shards: P
 
 def test_planned_and_achieved_shares_of_tokens_agree_within_a_thousandth(shards: Path) -> None:
     config = tiny_config(MIXED, *PACKED, "steps=4000")
-    order = loop.training_order(Manifest.load(str(shards)), config, 64)
+    order = loop.training_order(TokenStream(Manifest.load(str(shards)), "train", 64), config)
     achieved = {"a": 0, "b": 0}
     for step in range(config.steps):
         for name, tokens in order.windows.targets(order.step(step)).items():
@@ -182,7 +183,7 @@ def test_more_epochs_of_a_source_than_allowed_stop_the_run_before_it_starts(shar
 def test_a_masked_step_has_the_loss_of_its_documents_each_computed_alone(shards: Path, packing: str) -> None:
     """So the mask is not only made but used, by training and by evaluation."""
     config = tiny_config("data.mask_documents=true", f"data.packing={packing}")
-    order = loop.training_order(Manifest.load(str(shards)), config, 64)
+    order = loop.training_order(TokenStream(Manifest.load(str(shards)), "train", 64), config)
     model = Decoder(config.model, 64)
     model.initialise(1)
     windows = order.step(0)
@@ -193,7 +194,9 @@ def test_a_masked_step_has_the_loss_of_its_documents_each_computed_alone(shards:
         alone += model(batch.ids_bt[part], batch.targets_bt[part]).item()
     targets = sum(order.windows.targets(windows).values())
     with parallel.start(config) as ranks:
-        assert loop.accumulate(model, order, 0, targets, 3, ranks).item() == pytest.approx(alone / targets, rel=1e-5)
+        assert loop.accumulate(model, loop.step_batches(order, 0, 3, ranks)[0], targets, ranks).item() == pytest.approx(
+            alone / targets, rel=1e-5
+        )
         everything = evaluate(model, order.windows, 10**9, 3, ranks).nats
     batch = order.windows.batch(np.arange(order.windows.count))
     with torch.no_grad():
@@ -209,13 +212,13 @@ def test_a_step_whose_windows_are_all_padding_changes_no_weight_to_something_not
     documents = [np.arange(1, 16)] * 600
     Manifest.build(str(folder), [shard(folder, "a", "train", 0, documents, 60)]).save()
     config = tiny_config(*PACKED, "tokens_per_step=16")
-    order = loop.training_order(Manifest.load(str(folder)), config, 64)
+    order = loop.training_order(TokenStream(Manifest.load(str(folder)), "train", 64), config)
     assert order.windows.count == 602
     empty = [step for step in range(602) if not sum(order.windows.targets(order.step(step)).values())]
     assert len(empty) == 2
     with parallel.start(config) as ranks:
         model = Decoder(config.model, 64)
-        loss = loop.accumulate(model, order, empty[0], 1, 1, ranks)
+        loss = loop.accumulate(model, loop.step_batches(order, empty[0], 1, ranks)[0], 1, ranks)
     assert loss == 0
     assert all(torch.isfinite(parameter.grad).all() for parameter in model.parameters() if parameter.grad is not None)
 

@@ -71,7 +71,7 @@ def _rank(rank: int, port: int, shards: str, folder: str) -> None:
         "MASTER_PORT": str(port),
         "OMP_NUM_THREADS": "1",
     }
-    config = tiny_config("steps=4", "windows_per_pass=8")
+    config = tiny_config("steps=4", "windows_per_pass=8", "read.threads=0")
     with parallel.start(config) as ranks:
         run = loop.prepare(shards, Path(folder) / "run", config, None, ranks, lambda _line: None)
         seen: dict[str, np.ndarray] = {}
