@@ -116,7 +116,7 @@ class ReadConfig(Settings):
     in the folder ``cache``, up to ``cache_gb`` (10⁹ bytes), fetched over ``connections`` at once.
     """
 
-    verify: Literal["full", "sampled", "off"] = "full"
+    verify: Literal["full", "sampled", "none"] = "full"
     verify_share: float = Field(default=0.01, gt=0, le=1)
     on_damage: Literal["stop", "skip"] = "stop"
     threads: int = Field(default=1, ge=0)
@@ -128,7 +128,7 @@ class ReadConfig(Settings):
     @property
     def share(self) -> float:
         """Of the chunks that are proven."""
-        return {"full": 1.0, "sampled": self.verify_share, "off": 0.0}[self.verify]
+        return {"full": 1.0, "sampled": self.verify_share, "none": 0.0}[self.verify]
 
 
 class TrainConfig(Settings):

@@ -11,8 +11,8 @@ from typing import Any
 
 
 class Files(ThreadingHTTPServer):
-    """``failures``: requests still to be refused; ``slow``: seconds before each answer; ``corrupt``: answers still to be
-    sent with a changed byte. ``served`` counts bytes by path.
+    """``failures``: requests still to be refused; ``slow``: seconds before each answer; ``corrupt``: answers still to
+    be sent with a changed byte. ``served`` counts bytes by path.
     """
 
     daemon_threads = True

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dataprep.shards import Manifest, open_shard
-from tests.trainer.conftest import EOS, random_documents, shard, train_here
+from tests.trainer.conftest import EOS, random_documents, shard, tiny_config, train_here
 from trainer.data import IGNORE, Windows
 from trainer.metrics import read_metrics
 from trainer.stream import Damage, DamagedShardError, Proof, TokenStream
@@ -156,6 +156,14 @@ def test_a_sample_of_chunks_is_the_same_on_every_reading_and_another_for_another
     assert len({frozenset(one) for one in sampled}) > 5
     assert 40 < sum(map(len, sampled)) < 80  # of 120: a binomial's mean is 60, its deviation 5.5
     assert found_by(tmp_path, Proof(0)) == set()
+
+
+def test_the_configuration_chooses_how_much_is_proven() -> None:
+    shares = {name: tiny_config(f"read.verify={name}").read.share for name in ("full", "sampled")}
+    assert shares == {"full": 1, "sampled": 0.01}
+    assert tiny_config("read.verify=none").read.share == 0
+    with pytest.raises(ValueError, match=r"read\.verify is 'some': input should be 'full', 'sampled' or 'none'"):
+        tiny_config("read.verify=some")
 
 
 def test_skipped_windows_are_padding_on_record_and_all_others_are_untouched(tmp_path: Path) -> None:

@@ -61,7 +61,7 @@ def test_damage_is_a_reason_and_never_another_place(tmp_path: Path) -> None:
             refused += 1
     assert refused > 200
     for short in range(0, length, 7):
-        with pytest.raises(ValueError, match="damaged|not an Arrow file"):
+        with pytest.raises(ValueError, match=r"damaged|not an Arrow file"):
             parse_head(content[:short])
 
 
