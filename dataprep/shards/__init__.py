@@ -1,5 +1,6 @@
 """Token shards: self-proving Arrow files and the manifest that lists them. Needs neither Beam, torch nor a tokenizer.
 
+columns     side columns, and how any column lies in buffers
 layout      what a shard is: columns, metadata keys, token width, names of files
 histogram   document lengths in log-linear buckets, so that percentiles need no tokens
 checksums   xxh3-64 of each MiB of each buffer; which chunks no longer have theirs
@@ -9,7 +10,7 @@ manifest    ``manifest.json``: every shard, totals per source and split, its own
 verify      problems of a shard or of a whole directory, named down to the documents
 statistics  figures for a person, from the manifest alone
 
-The format is specified in ``docs/shards.md``.
+The format is specified in ``docs/shard-format.md``.
 """
 
 from dataprep.shards.histogram import LengthHistogram

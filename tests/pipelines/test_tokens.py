@@ -6,6 +6,7 @@ from collections import Counter
 
 import apache_beam as beam
 import numpy as np
+import pyarrow as pa
 import pytest
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
@@ -42,9 +43,17 @@ def write_parts(out, documents, parts):
                         builder.add(text, locator)
                 batch = builder.finish()
                 if batch is not None:
-                    part.write(batch)
+                    part.write(with_signals(batch))
     manifest = {"fingerprint": "unique", "counts": {"kept": len(documents)}}
     storage.write_json(str(out / "unique" / "_stage.json"), manifest)
+
+
+def with_signals(batch):
+    """What cleaning would have measured: a label that some documents lack, and the length."""
+    texts = batch.column("text").to_pylist()
+    labels = pa.array([("zh" if "小" in text else "en") if text else None for text in texts], pa.string())
+    lengths = pa.array([float(len(text)) for text in texts])
+    return batch.append_column("language.label", labels).append_column("language.score", lengths)
 
 
 def recipe(**changes):
@@ -103,6 +112,30 @@ def test_every_document_is_in_exactly_one_shard_with_the_ids_of_its_text(finishe
     assert len(manifest.select("train", "web")) > 1
     assert manifest.select("validation")
     assert [problem for _, problems in verify_directory(str(finished / "shards")) for problem in problems] == []
+
+
+def test_the_signals_that_the_recipe_names_go_along_with_their_documents(tmp_path):
+    write_parts(tmp_path, corpus(), 3)
+    columns = ["language.score", "language.label"]
+    manifest = run(tmp_path, recipe(shards={"tokens_per_shard": 1_000, "columns": columns}))
+    known = {}
+    for source, locator, text in corpus():
+        label = ("zh" if "小" in text else "en") if text else None
+        known[document_id(source, locator)] = (float(len(text)), label)
+    found = {}
+    for shard in map(manifest.open, manifest.shards):
+        values = zip(*(shard.columns[name].to_pylist() for name in columns), strict=True)
+        found |= {shard.doc_id(row): pair for row, pair in enumerate(values)}
+    assert found == known
+
+
+def test_a_signal_that_no_step_measures_is_refused_with_those_that_are():
+    with pytest.raises(
+        ValueError, match=r"shards\.columns: 'language\.lable' is measured by no step; allowed: .*language\.label"
+    ):
+        recipe(shards={"columns": ["language.lable"]})
+    with pytest.raises(ValueError, match=r"shards\.columns: 'language\.label' is given more than once"):
+        recipe(shards={"columns": ["language.label", "language.label"]})
 
 
 def test_the_manifest_counts_documents_characters_tokens_and_bytes(finished):
