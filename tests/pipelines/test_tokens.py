@@ -1,7 +1,9 @@
 """From unique documents to shards on a real Beam runner: one truth for any order, division and repetition."""
 
+import io
 import json
 import random
+import shutil
 from collections import Counter
 
 import apache_beam as beam
@@ -9,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
+from rich.console import Console
 
 from dataprep import storage
 from dataprep.document import SCHEMA, BatchBuilder, document_id
@@ -16,6 +19,7 @@ from dataprep.parts import PartWriter
 from dataprep.recipe import parse_recipe
 from dataprep.shards import Manifest, verify_directory
 from dataprep.tokens.encode import Encoder
+from pipelines import show_shards
 from pipelines.batches import Split
 from pipelines.local import in_process_runner
 from pipelines.tokens import ShardsStage, TokenizerStage
@@ -136,6 +140,64 @@ def test_a_signal_that_no_step_measures_is_refused_with_those_that_are():
         recipe(shards={"columns": ["language.lable"]})
     with pytest.raises(ValueError, match=r"shards\.columns: 'language\.label' is given more than once"):
         recipe(shards={"columns": ["language.label", "language.label"]})
+
+
+def traced(out, **place):
+    console = Console(file=io.StringIO(), width=200)
+    show_shards.trace(console, str(out), **({"shard": None, "token": None, "position": None, "split": "train"} | place))
+    return console.file.getvalue()
+
+
+def test_a_token_is_traced_to_its_document_and_its_place_in_the_text(finished):
+    manifest = Manifest.load(str(finished / "shards"))
+    texts = {document_id(source, locator): (locator, text) for source, locator, text in corpus()}
+    info = manifest.select("train", "web")[-1]
+    before = sum(one.tokens for one in manifest.select("train")[:-1])
+    shard = manifest.open(info)
+    for row in range(0, shard.documents, 5):
+        locator, text = texts[shard.doc_id(row)]
+        for token in {int(shard.offsets[row]), int(shard.offsets[row + 1]) - 1}:
+            shown = traced(finished, shard=info.path, token=token)
+            assert locator in shown.split()
+            assert shard.doc_id(row).hex() in shown
+            assert "unique/kept/part-" in shown
+            assert traced(finished / "shards", position=before + token) == shown
+            around = shown.partition("\n\n")[2].rstrip("\n")
+            left, _, rest = around.partition("⟦")
+            marked, _, right = rest.partition("⟧")
+            if token == shard.offsets[row + 1] - 1:
+                assert (marked, left[-9:]) == ("<|endoftext|>", text[-9:])
+            else:
+                assert (left, (marked + right)[:100]) == ("", text[:100])
+
+
+def test_a_token_of_a_document_that_is_gone_is_decoded(finished, tmp_path):
+    for name in ("shards", "tokenizer"):
+        shutil.copytree(finished / name, tmp_path / name)
+    shown = traced(tmp_path, position=0, split="validation")
+    assert "not in this run any more" in shown
+    assert "⟦" in shown
+
+
+def test_what_cannot_be_traced_is_said_with_the_option(finished, tmp_path):
+    manifest = Manifest.load(str(finished / "shards"))
+    path = manifest.shards[0].path
+    for place, message in (
+        ({}, "trace needs --shard with --token, or --position"),
+        ({"shard": path}, "trace needs --shard with --token, or --position"),
+        ({"shard": path, "token": 1, "position": 1}, "trace needs --shard with --token, or --position"),
+        (
+            {"shard": "web/none.arrow", "token": 1},
+            "--shard web/none.arrow: is not in .*; allowed are books/train-00000.arrow",
+        ),
+        ({"shard": path, "token": 10**9}, "trace: token 1,000,000,000 of books/train-00000.arrow: there are"),
+        ({"position": 0, "split": "test"}, "--position: token 0 of split 'test': there are 0"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            traced(finished, **place)
+    shutil.copytree(finished / "shards", tmp_path / "shards")
+    with pytest.raises(ValueError, match=r"tokenizer\.json: missing, and without it nothing says what token"):
+        traced(tmp_path, position=0)
 
 
 def test_the_manifest_counts_documents_characters_tokens_and_bytes(finished):
