@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import duckdb
@@ -101,7 +102,7 @@ def test_a_reader_made_from_the_page_alone_reads_what_was_written(tmp_path_facto
     assert found_ids == [row.tobytes().hex() for row in doc_ids]
     expected = {name: values.to_pylist() for name, values in columns.items()}
     if masked:
-        expected["loss_mask"] = [mask[a:b].tolist() for a, b in zip(offsets[:-1], offsets[1:], strict=True)]
+        expected["loss_mask"] = [mask[a:b].tolist() for a, b in pairwise(offsets)]
     assert sides == expected
     assert metadata.get("bos_id") == (None if bos is None else str(bos))
     assert (metadata["source"], metadata["split"], metadata["bytes"]) == ("a b", "train", "7")
