@@ -41,7 +41,8 @@ def verify(console: Console, out: str) -> bool:
     directory = shards_in(out)
     files = damaged = 0
     start = monotonic()
-    total = sum(file.size for file in storage.list_files(directory, ".arrow", recursive=True))
+    found = storage.list_files(directory, ".arrow", recursive=True)
+    total = sum(file.size for file in found if "/_" not in file.path.removeprefix(directory))  # no working files
     with _progress(console, "verifying", total) as advance:
         for path, problems in verify_directory(directory, seen=advance):
             files += 1
