@@ -134,8 +134,7 @@ def trace_table(found: Trace) -> Table:
     if document:
         rows += [("url", document.url or ""), ("locator", document.locator), ("date", document.date or "")]
         rows += [("read from", document.part)]
-    else:
-        rows += [("document", "not in this run any more; the text is decoded from the tokens")]
+    rows.append(("document", found.doubt or ""))
     table = Table(box=None, show_header=False, pad_edge=False)
     table.add_column(style="dim")
     table.add_column(overflow="fold")

@@ -14,12 +14,16 @@ WHOLE = 1 << 40  # characters: more than any text has
 
 @dataclass(frozen=True)
 class Trace:
-    """``tokens``: of the document, EOS included; ``document``: None where the run has no documents any more."""
+    """``tokens``: of the document, EOS included. ``document``: None where the run has no documents any more.
+
+    ``doubt``: why the text around is that of the tokens and not that of the document.
+    """
 
     place: TokenPlace
     id: int
     tokens: int
     document: Document | None
+    doubt: str | None
     around: Around
 
 
@@ -32,12 +36,14 @@ def trace(out: str, manifest: Manifest, info: ShardInfo, token: int, characters:
         raise ValueError(f"{tokenizer}: missing, and without it nothing says what token {ids[place.index]} stands for")
     manifest.check_tokenizer(tokenizer)
     document = _document(out, place.doc_id)
-    text = document.text if document else None
+    doubt = None if document else "not in this run any more; the text is decoded from the tokens"
+    with_bos, data = manifest.bos_id is not None, storage.read_bytes(tokenizer)
     try:
-        near = around(storage.read_bytes(tokenizer), ids, place.index, manifest.bos_id is not None, text, characters)
+        near = around(data, ids, place.index, with_bos, document.text if document else None, characters)
     except ValueError as error:
-        raise ValueError(f"{info.path}: document {place.doc_id.hex()}: {error}") from None
-    return Trace(place, ids[place.index], len(ids), document, near)
+        doubt = f"{error}; what follows is decoded from the tokens"
+        near = around(data, ids, place.index, with_bos, None, characters)
+    return Trace(place, ids[place.index], len(ids), document, doubt, near)
 
 
 def _document(out: str, key: bytes) -> Document | None:

@@ -41,7 +41,7 @@ def around(tokenizer_json: bytes, ids: list[int], index: int, bos: bool, text: s
         return Around(before[-characters:], token, after[:characters], name, False)
     encoding = tokenizer.encode(text, add_special_tokens=False)
     if encoding.ids != ids[bos:-1]:
-        raise ValueError("its text encodes to other tokens than the shard holds: one of them has changed since")
+        raise ValueError("its text encodes to other tokens than the shard holds")
     inner = index - bos
     if inner < 0:
         start = end = 0

@@ -179,6 +179,15 @@ def test_a_token_of_a_document_that_is_gone_is_decoded(finished, tmp_path):
     assert "⟦" in shown
 
 
+def test_a_document_whose_text_has_changed_since_is_named_with_that(finished, tmp_path):
+    shutil.copytree(finished, tmp_path, dirs_exist_ok=True)
+    write_parts(tmp_path, [(source, locator, f"{text} again") for source, locator, text in corpus()], 3)
+    shown = traced(tmp_path, position=3)
+    assert "unique/kept/part-" in shown
+    assert "its text encodes to other tokens than the shard holds" in shown
+    assert "again" not in shown.partition("\n\n")[2]
+
+
 def test_what_cannot_be_traced_is_said_with_the_option(finished, tmp_path):
     manifest = Manifest.load(str(finished / "shards"))
     path = manifest.shards[0].path
