@@ -17,6 +17,7 @@ from pydantic import BaseModel, Field, ValidationError, model_validator
 from dataprep.clean.settings import CleanSettings
 from dataprep.crawl.settings import CrawlSettings
 from dataprep.dedup.settings import DedupSettings
+from dataprep.document import PAGE_SIGNALS
 from dataprep.html.settings import ExtractSettings
 from dataprep.passages.settings import PassageSettings
 from dataprep.settings import Settings
@@ -67,6 +68,16 @@ class Recipe(Settings):
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise ValueError(f"source names must differ: {', '.join(twice)} given more than once")
+        return self
+
+    @model_validator(mode="after")
+    def _measured_columns(self) -> "Recipe":
+        measured = (*PAGE_SIGNALS.names, *(self.clean.columns().names if self.clean else ()))
+        for name in self.shards.columns:
+            if name not in measured:
+                raise ValueError(f"shards.columns: {name!r} is measured by no step; allowed: {', '.join(measured)}")
+            if self.shards.columns.count(name) > 1:
+                raise ValueError(f"shards.columns: {name!r} is given more than once")
         return self
 
     def document_stages(self) -> tuple[str, ...]:

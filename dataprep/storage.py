@@ -16,7 +16,7 @@ import shutil
 import tempfile
 import threading
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -27,6 +27,7 @@ import pyarrow as pa
 import xxhash
 
 TEMPORARY = ".corpusmill-tmp-"  # nobody else's files are called that
+HASH_BLOCK = 1 << 20  # read at once; larger ones leave the processor's cache and are no faster
 
 
 @dataclass(frozen=True, order=True)
@@ -132,18 +133,25 @@ def read_bytes(path: str) -> bytes:
         return handle.read()
 
 
-def content_hash(path: str) -> str:
-    """xxh3-128 of the file's bytes, as hex."""
+def content_hash(path: str, seen: Callable[[int], None] | None = None) -> str:
+    """xxh3-128 of the file's bytes, as hex. ``seen`` is told how many bytes have been read since it was last told."""
     digest = xxhash.xxh3_128()
+    block = memoryview(bytearray(HASH_BLOCK))  # one for the whole file: a new one each time costs as much as hashing it
     with open_read(path) as handle:
-        while block := handle.read(1 << 20):
-            digest.update(block)
+        while size := handle.readinto(block):  # type: ignore[attr-defined]
+            digest.update(block[:size])
+            if seen:
+                seen(size)
     return digest.hexdigest()
 
 
 def write_json(path: str, value: Any) -> None:
+    write_bytes(path, json_bytes(value))
+
+
+def json_bytes(value: Any) -> bytes:
     """Keys sorted, two spaces, final newline: the same value is always the same bytes."""
-    write_bytes(path, (json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n").encode())
+    return (json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n").encode()
 
 
 def read_json(path: str) -> Any:

@@ -18,6 +18,7 @@
 - `progress`     what the user sees while it runs
 - `show`         what the user sees of a run that is there
 - `contamination`  which evaluation items a run's documents hold, for the eye
+- `show_shards`  … of its shards: figures, damage, exports, where a token came from
 - `show_why`     … of one document
 - `show_page`    … of one page's blocks
 - `show_decide`  … of other rules for it

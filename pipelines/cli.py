@@ -165,10 +165,10 @@ _stage_command("tokenize", "shards", "Train the tokenizer and write the shards (
 @app.command()
 def stats(directory: DirectoryArgument) -> None:
     """Statistics of a run's shards, from their metadata alone."""
-    from pipelines import show
+    from pipelines import show_shards
 
     with user_errors():
-        show.statistics(console, directory)
+        show_shards.statistics(console, directory)
 
 
 @app.command()
@@ -276,11 +276,39 @@ def contamination(
 @app.command()
 def verify(directory: DirectoryArgument) -> None:
     """Check every checksum of a run's shards; name the shard, the place and the documents of any damage."""
-    from pipelines import show
+    from pipelines import show_shards
 
     with user_errors():
-        if not show.verify(console, directory):
+        if not show_shards.verify(console, directory):
             raise typer.Exit(1)
+
+
+@app.command()
+def export(
+    directory: DirectoryArgument,
+    form: Annotated[str, typer.Option("--format", metavar="FORMAT", help="megatron, nanogpt or llmc.")],
+    out: Annotated[str, typer.Option("--out", help="A local directory, empty or not there yet.")],
+) -> None:
+    """Write a run's shards as files for another trainer: Megatron, nanoGPT or llm.c."""
+    from pipelines import show_shards
+
+    with user_errors():
+        show_shards.export(console, directory, form, out)
+
+
+@app.command()
+def trace(
+    directory: DirectoryArgument,
+    shard: Annotated[str | None, typer.Option(help="A shard's path as in the manifest: web/train-00000.arrow.")] = None,
+    token: Annotated[int | None, typer.Option(help="Which token of the shard, from 0.")] = None,
+    position: Annotated[int | None, typer.Option(help="Instead: which token of all shards of the split.")] = None,
+    split: Annotated[str, typer.Option(help="With --position: train or validation.")] = "train",
+) -> None:
+    """Where one token of the shards came from: document, URL, locator, and the text around it."""
+    from pipelines import show_shards
+
+    with user_errors():
+        show_shards.trace(console, directory, shard, token, position, split)
 
 
 @app.command()

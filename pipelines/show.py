@@ -15,9 +15,8 @@ from dataprep import storage
 from dataprep.report.funnel import Funnel, StageCounts, load_funnel
 from dataprep.report.html import FILE_NAME, write_report
 from dataprep.report.inspect import Document, sample
-from dataprep.report.layout import DOCUMENT_STAGES, KINDS, MANIFEST, parts, stages
+from dataprep.report.layout import DOCUMENT_STAGES, KINDS, parts, stages
 from dataprep.report.wording import count, one_line, paragraphs, share, short, size, value, visible
-from dataprep.shards import Manifest, Statistics, manifest, shard_statistics, verify_directory
 
 REASONS_SHOWN = 12
 TEXT_CHARACTERS = 400
@@ -41,24 +40,6 @@ def summary(console: Console, out: str) -> None:
     console.print(funnel_table(load_funnel(out)))
     console.print()
     console.print(where_everything_is(out), soft_wrap=True)
-
-
-def statistics(console: Console, out: str) -> None:
-    """Figures of the shards under a run's directory (or of a shards directory itself)."""
-    for table in stats_tables(shard_statistics(Manifest.load(_shards(out)))):
-        console.print(table)
-        console.print()
-
-
-def verify(console: Console, out: str) -> bool:
-    """Check every checksum and print what each file is found to be. True: nothing is damaged."""
-    whole = True
-    for path, problems in verify_directory(_shards(out)):
-        whole &= not problems
-        console.print(Text(f"{'damaged' if problems else 'right  '}  {visible(path)}"), soft_wrap=True)
-        for problem in problems:
-            console.print(Text(f"  {visible(str(problem))}", style="red"), soft_wrap=True)
-    return whole
 
 
 def report(out: str) -> str:
@@ -143,35 +124,6 @@ def _characters(number: int) -> str:
     return short(number) if number else ""
 
 
-def stats_tables(figures: Statistics) -> list[Table]:
-    """Per source and split; then what holds for all shards; then every shard's checksum."""
-    table = Table(title="Shards", box=None, header_style="bold", pad_edge=False, title_justify="left")
-    for name in ("source", "split"):
-        table.add_column(name, no_wrap=name == "split")
-    for name in ("shards", "documents", "tokens", "bytes", "bytes a\ntoken", "tokens a\ndocument"):
-        table.add_column(name, justify="right")
-    lengths = Table(title="Tokens per document", box=None, header_style="bold", pad_edge=False, title_justify="left")
-    for name in ("source", "split"):
-        lengths.add_column(name)
-    for percent in figures.total.lengths:
-        lengths.add_column("longest" if percent == 100 else f"{percent}%", justify="right")
-    for row in (*figures.rows, figures.total):
-        key = (Text(visible(row.source)), row.split)
-        sums = (row.shards, row.documents, row.tokens, row.bytes)
-        rates = (f"{row.bytes_per_token:.3f}", f"{row.tokens_per_document:,.1f}")
-        table.add_row(*key, *map(count, sums), *rates)
-        lengths.add_row(*key, *(count(tokens) for tokens in row.lengths.values()))
-    facts = Table(box=None, show_header=False, pad_edge=False)
-    facts.add_row("vocabulary", f"{count(figures.vocabulary_size)} (largest id used {count(figures.largest_id)})")
-    facts.add_row("stored as", figures.dtype)
-    facts.add_row("tokenizer", figures.tokenizer_fingerprint)
-    facts.add_row("manifest", figures.manifest_hash)
-    checksums = Table("shard", "checksum", box=None, header_style="bold", pad_edge=False)
-    for path, checksum in figures.checksums.items():
-        checksums.add_row(Text(visible(path)), checksum)
-    return [table, lengths, facts, checksums]
-
-
 def inspect_view(documents: Sequence[Document]) -> RenderableType:
     """One panel for each document."""
     return Group(*(_panel(one) for one in documents))
@@ -236,14 +188,3 @@ def where_everything_is(out: str) -> Text:
         if files:
             lines.append(f"{name:18}{size(sum(file.size for file in files)):>8}  {visible(path)}")
     return Text("\n".join(lines))
-
-
-def _shards(out: str) -> str:
-    """The shards under a run's directory, or ``out`` itself. Raises ``ValueError`` when it is neither, or too early."""
-    inner = storage.join(out, "shards")
-    for directory in (inner, out):
-        if storage.exists(storage.join(directory, manifest.FILE_NAME)):
-            return directory
-    if "shards" in stages(out) and storage.exists(storage.join(inner, MANIFEST)):
-        return inner  # finished, and damaged since
-    raise ValueError(f"{out}: the shards stage of this run is not finished, so there are no shards to look at yet")

@@ -9,8 +9,9 @@ Decisions:
 - A task may run twice (a retry, a speculative copy, a resumed run): it writes the same bytes to the same names.
 """
 
+import resource
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import Any, Literal
 
 import apache_beam as beam
@@ -83,6 +84,10 @@ class _Phase(beam.DoFn):
         # parallelism is one process a core; threads inside would only fight over them
         pa.set_cpu_count(1)
         pa.set_io_thread_count(2)
+        # a mapper has a file open for every partition, more than the 1,024 that most systems begin with
+        _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+        with suppress(ValueError):  # macOS may say unlimited and not mean it
+            resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
     def receipt(self, split: Split) -> Receipt:
         return Receipt(self.directory, self.phase, split.index, split.size, _given(split))

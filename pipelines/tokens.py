@@ -166,6 +166,7 @@ class ShardsStage(Stage):
             "tokenizer": file,
             "fingerprint": learned["fingerprint"],
             "eos_token": self.recipe.tokenizer.eos_token,
+            "columns": self.recipe.shards.columns,
         }
         storage.write_json(storage.join(self.directory, PLAN_FILE), job)
         run("encode", self.build, self.plan())
@@ -254,8 +255,8 @@ class EncodePart:
         plan = ShardPlan.from_json(job["plan"])
         encoder = load_encoder(job["tokenizer"], job["eos_token"], job["fingerprint"])
         counts = {"documents": 0, "bytes": 0, "tokens": 0}
-        for batch in read_part(split.load()["path"], COLUMNS):
-            for partition, rows in encode_rows(batch, encoder, plan):
+        for batch in read_part(split.load()["path"], [*COLUMNS, *job["columns"]]):
+            for partition, rows in encode_rows(batch, encoder, plan, job["columns"]):
                 counts["documents"] += rows.num_rows
                 counts["bytes"] += pc.sum(rows.column("bytes")).as_py()
                 counts["tokens"] += pc.sum(pc.list_value_length(rows.column("tokens"))).as_py()
@@ -288,6 +289,7 @@ class WriteShard:
             vocabulary_size=encoder.vocabulary_size,
             eos_id=encoder.eos_id,
             text_bytes=rows.bytes,
+            columns=rows.columns,
         ).to_json()
 
 

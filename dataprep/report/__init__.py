@@ -8,6 +8,7 @@ measured       what a finished clean stage says about itself: its steps and its 
 decide         other rules over the columns that are measured: what would be kept and removed
 rulechange     which other rules: changed thresholds, another recipe, and how to make them real
 story          one document through all stages: where it came from, where it went, and why
+trace          a token of the shards → its document and the text around it
 page           one page of a run, read again where the run read it
 passages       what the corpus repeats and was therefore cut out of it
 difference     what editing made of its text, in a few lines

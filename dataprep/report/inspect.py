@@ -124,7 +124,7 @@ def find(
     """Documents whose id (or another 16-byte ``column``) ``matches``: uint8[rows, 16] → bool[rows]; in part order."""
     places: list[Place] = []
     for file in _parts(out, stage, kind):
-        for group, rows in row_groups(file.path, [*KEY_COLUMNS, column]):
+        for group, rows in row_groups(file.path, [*KEY_COLUMNS, column] if kind == "quarantined" else [column]):
             if column != "id" and column not in rows.column_names:
                 continue
             ids = row_ids(rows) if column == "id" else id_bytes(rows[column])

@@ -24,10 +24,11 @@ def chunks_of(size: int) -> int:
     return -(-size // CHUNK_BYTES)
 
 
+def is_whole(buffer: NDArray[np.uint8], chunk: int, recorded: str) -> bool:
+    """Whether a chunk of ``buffer`` has the checksum recorded for it."""
+    return chunk_checksum(buffer, chunk) == recorded[chunk * HEX_DIGITS : (chunk + 1) * HEX_DIGITS]
+
+
 def damaged_chunks(buffer: NDArray[np.uint8], recorded: str) -> list[int]:
     """The chunks of ``buffer`` whose checksum is not the recorded one."""
-    return [
-        chunk
-        for chunk in range(chunks_of(len(buffer)))
-        if chunk_checksum(buffer, chunk) != recorded[chunk * HEX_DIGITS : (chunk + 1) * HEX_DIGITS]
-    ]
+    return [chunk for chunk in range(chunks_of(len(buffer))) if not is_whole(buffer, chunk, recorded)]

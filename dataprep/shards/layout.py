@@ -1,7 +1,7 @@
-"""What a shard is: its columns, its metadata and its name. ``docs/shards.md`` is this file in prose.
+"""What a shard is: its columns, its metadata and its name. ``docs/shard-format.md`` is this file in prose.
 
 Decisions:
-- Columns are declared non-null, so that a shard has exactly three buffers and no validity bitmaps.
+- Tokens and ids are declared non-null: without side columns a shard has exactly three buffers.
 - Every metadata value is text, readable with any Arrow library; checksums are hex.
 - The metadata holds the checksum of each buffer chunk and is itself checksummed. That last checksum, the *root*, stands
   for every value a reader can get out of the file; the manifest holds it, and the manifest's hash covers it.
@@ -9,7 +9,7 @@ Decisions:
 """
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 from urllib.parse import quote
 
@@ -17,6 +17,7 @@ import numpy as np
 import pyarrow as pa
 import xxhash
 
+from dataprep.shards.columns import MASK, TYPES
 from dataprep.shards.histogram import LengthHistogram
 
 FORMAT_VERSION = 1
@@ -24,9 +25,10 @@ ID_BYTES = 16
 PREFIX = "corpusmill."
 ROOT_KEY = PREFIX + "root"
 
+CHECKSUM = "xxh3."
+
 # Buffer names as they appear in metadata keys and problems: column.buffer
 OFFSETS, VALUES, IDS = "tokens.offsets", "tokens.values", "doc_id.values"
-BUFFERS = (OFFSETS, VALUES, IDS)
 
 SPLITS = ("train", "validation")
 
@@ -46,12 +48,14 @@ def shard_name(source: str, split: str, index: int) -> str:
     return f"{quote(source, safe='')}/{split}-{index:05d}.arrow"
 
 
-def arrow_schema(dtype: np.dtype[Any], metadata: dict[str, str]) -> pa.Schema:
+def arrow_schema(dtype: np.dtype[Any], columns: dict[str, str], metadata: dict[str, str] | None = None) -> pa.Schema:
+    """``columns``: names and types (see ``columns.TYPES``) of the side columns."""
     item = pa.field("item", pa.from_numpy_dtype(dtype), nullable=False)
     return pa.schema(
         [
             pa.field("tokens", pa.large_list(item), nullable=False),
             pa.field("doc_id", pa.binary(ID_BYTES), nullable=False),
+            *(pa.field(name, TYPES[kind], nullable=kind != MASK) for name, kind in columns.items()),
         ],
         metadata=metadata,
     )
@@ -59,7 +63,10 @@ def arrow_schema(dtype: np.dtype[Any], metadata: dict[str, str]) -> pa.Schema:
 
 @dataclass(frozen=True)
 class ShardMetadata:
-    """The schema metadata of a shard. ``tokens`` counts the separators; ``bytes`` is UTF-8 text without them."""
+    """The schema metadata of a shard. ``tokens`` counts the separators; ``bytes`` is UTF-8 text without them.
+
+    ``bos_id``: the token that begins every document, None: no such token. ``columns``: side columns and their types.
+    """
 
     tokenizer_fingerprint: str
     vocabulary_size: int
@@ -72,6 +79,8 @@ class ShardMetadata:
     largest_id: int
     lengths: LengthHistogram
     checksums: dict[str, str]  # buffer name → hex of chunk_checksums
+    bos_id: int | None = None
+    columns: dict[str, str] = field(default_factory=dict)
 
     def entries(self) -> dict[str, str]:
         """Metadata keys and values in the order in which they are stored, the root last."""
@@ -88,7 +97,11 @@ class ShardMetadata:
             "largest_id": str(self.largest_id),
             "lengths": json.dumps(self.lengths.to_json(), separators=(",", ":")),
         }
-        values |= {f"xxh3.{name}": self.checksums[name] for name in BUFFERS}
+        if self.bos_id is not None:
+            values["bos_id"] = str(self.bos_id)
+        if self.columns:
+            values["columns"] = json.dumps(self.columns, separators=(",", ":"), ensure_ascii=False)
+        values |= {CHECKSUM + name: checksums for name, checksums in self.checksums.items()}
         entries = {PREFIX + key: value for key, value in values.items()}
         return entries | {ROOT_KEY: root_checksum(entries)}
 
@@ -124,7 +137,9 @@ def parse_metadata(metadata: dict[bytes, bytes] | None) -> ShardMetadata:
         bytes=int(values["bytes"]),
         largest_id=int(values["largest_id"]),
         lengths=LengthHistogram.from_json(json.loads(values["lengths"])),
-        checksums={name: values[f"xxh3.{name}"] for name in BUFFERS},
+        checksums={key.removeprefix(CHECKSUM): value for key, value in values.items() if key.startswith(CHECKSUM)},
+        bos_id=int(values["bos_id"]) if "bos_id" in values else None,
+        columns=json.loads(values.get("columns", "{}")),
     )
 
 
@@ -161,6 +176,7 @@ class WrittenShard:
     tokenizer_fingerprint: str
     vocabulary_size: int
     eos_id: int
+    bos_id: int | None = None
 
     @classmethod
     def of(cls, path: str, metadata: ShardMetadata, file_checksum: str) -> "WrittenShard":
@@ -176,7 +192,8 @@ class WrittenShard:
             checksum=metadata.root,
             file_checksum=file_checksum,
         )
-        return cls(info, metadata.lengths, metadata.tokenizer_fingerprint, metadata.vocabulary_size, metadata.eos_id)
+        tokenizer = (metadata.tokenizer_fingerprint, metadata.vocabulary_size, metadata.eos_id, metadata.bos_id)
+        return cls(info, metadata.lengths, *tokenizer)
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self) | {"info": self.info.to_json(), "lengths": self.lengths.to_json()}

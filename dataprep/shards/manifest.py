@@ -11,6 +11,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import groupby
 from typing import Any
 
 import xxhash
@@ -68,6 +69,7 @@ class Manifest:
     eos_id: int
     shards: tuple[ShardInfo, ...]
     totals: dict[tuple[str, str], Totals]
+    bos_id: int | None = None
 
     @classmethod
     def build(cls, path: str, written: Iterable[WrittenShard]) -> "Manifest":
@@ -82,10 +84,12 @@ class Manifest:
                     f"{path}: {one.info.path} was written with tokenizer {one.tokenizer_fingerprint}, "
                     f"{first.info.path} with {first.tokenizer_fingerprint}"
                 )
-        keys = dict.fromkeys((one.info.source, one.info.split) for one in ordered)
-        totals = {key: Totals.of(one for one in ordered if (one.info.source, one.info.split) == key) for key in keys}
+        totals = {
+            key: Totals.of(group) for key, group in groupby(ordered, lambda one: (one.info.source, one.info.split))
+        }
         shards = tuple(one.info for one in ordered)
-        return cls(path, first.tokenizer_fingerprint, first.vocabulary_size, first.eos_id, shards, totals)
+        tokenizer = (first.tokenizer_fingerprint, first.vocabulary_size, first.eos_id)
+        return cls(path, *tokenizer, shards, totals, first.bos_id)
 
     @classmethod
     def load(cls, path: str) -> "Manifest":
@@ -113,12 +117,17 @@ class Manifest:
                     for source, splits in value["totals"].items()
                     for split, totals in splits.items()
                 },
+                bos_id=value.get("bos_id"),
             )
         except (ValueError, KeyError, AttributeError, TypeError) as error:
             raise ValueError(f"{file}: not a manifest ({error})") from None
 
     def save(self) -> None:
-        storage.write_json(storage.join(self.path, FILE_NAME), self._content() | {"hash": self.hash})
+        storage.write_bytes(storage.join(self.path, FILE_NAME), self.encoded())
+
+    def encoded(self) -> bytes:
+        """The bytes of ``manifest.json``."""
+        return storage.json_bytes(self._content() | {"hash": self.hash})
 
     @cached_property
     def hash(self) -> str:
@@ -164,7 +173,8 @@ class Manifest:
         totals: dict[str, dict[str, Any]] = {}
         for (source, split), sums in self.totals.items():
             totals.setdefault(source, {})[split] = sums.to_json()
-        return {
+        bos = {} if self.bos_id is None else {"bos_id": self.bos_id}
+        return bos | {
             "format": FORMAT_VERSION,
             "tokenizer_fingerprint": self.tokenizer_fingerprint,
             "vocabulary_size": self.vocabulary_size,
@@ -172,14 +182,6 @@ class Manifest:
             "shards": [shard.to_json() for shard in self.shards],
             "totals": totals,
         }
-
-
-def file_checksum(path: str) -> str:
-    digest = xxhash.xxh3_128()
-    with storage.open_read(path) as handle:
-        while block := handle.read(1 << 22):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def _hash(content: dict[str, Any]) -> str:

@@ -8,25 +8,41 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from dataprep import storage
-from dataprep.shards.layout import ID_BYTES, IDS, OFFSETS, VALUES, ShardMetadata, parse_metadata, token_dtype
+from dataprep.shards.columns import Buffer, buffers
+from dataprep.shards.layout import (
+    ID_BYTES,
+    IDS,
+    OFFSETS,
+    VALUES,
+    ShardMetadata,
+    arrow_schema,
+    parse_metadata,
+    token_dtype,
+)
 
 
 @dataclass(frozen=True)
 class Shard:
-    """``tokens``: flat uint16/uint32 view; ``offsets``: int64[documents + 1]; ``doc_ids``: uint8[documents, 16]."""
+    """``tokens``: flat uint16/uint32 view; ``offsets``: int64[documents + 1]; ``doc_ids``: uint8[documents, 16].
+
+    ``columns``: the side columns, as views; a damaged one of strings may lead outside of its buffer, so prove first.
+    ``layout``: every buffer by name.
+    """
 
     path: str
     metadata: ShardMetadata
     tokens: NDArray[Any]
     offsets: NDArray[np.int64]
     doc_ids: NDArray[np.uint8]
+    columns: dict[str, pa.Array]
+    layout: dict[str, Buffer]
 
     @property
     def documents(self) -> int:
         return self.metadata.documents
 
     def document(self, index: int) -> NDArray[Any]:
-        """The tokens of one document with its closing EOS, a view."""
+        """The tokens of one document with its EOS (and BOS, if there is one), a view."""
         return self.tokens[self.offsets[index] : self.offsets[index + 1]]
 
     def doc_id(self, index: int) -> bytes:
@@ -34,11 +50,7 @@ class Shard:
 
     def buffers(self) -> dict[str, NDArray[np.uint8]]:
         """The checksummed bytes by buffer name, as flat views."""
-        return {
-            OFFSETS: self.offsets.view(np.uint8),
-            VALUES: self.tokens.view(np.uint8),
-            IDS: self.doc_ids.reshape(-1),
-        }
+        return {name: buffer.data for name, buffer in self.layout.items()}
 
 
 def open_shard(path: str) -> Shard:
@@ -51,8 +63,7 @@ def open_shard(path: str) -> Shard:
         if reader.num_record_batches != 1:
             raise ValueError(f"{reader.num_record_batches} record batches, a shard has exactly one")
         metadata = parse_metadata(reader.schema.metadata)
-        batch = reader.get_batch(0)
-        tokens, offsets, doc_ids = _views(batch, metadata)
+        return _shard(path, reader.get_batch(0), metadata)
     except (FileNotFoundError, PermissionError):
         raise
     except (pa.ArrowException, OSError) as error:  # Arrow reports places outside the file as OSError
@@ -60,32 +71,30 @@ def open_shard(path: str) -> Shard:
         raise ValueError(f"{path}: truncated or damaged, not a whole Arrow file ({reason})") from None
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
-    return Shard(path, metadata, tokens, offsets, doc_ids)
 
 
-def _views(batch: pa.RecordBatch, metadata: ShardMetadata) -> tuple[NDArray[Any], NDArray[np.int64], NDArray[np.uint8]]:
+def _shard(path: str, batch: pa.RecordBatch, metadata: ShardMetadata) -> Shard:
     dtype = token_dtype(metadata.vocabulary_size)
-    for name, wanted in (("tokens", pa.large_list(pa.from_numpy_dtype(dtype))), ("doc_id", pa.binary(ID_BYTES))):
+    wanted = arrow_schema(dtype, metadata.columns)
+    for name in wanted.names:
         if name not in batch.schema.names:
             raise ValueError(f"no column {name!r}, only {batch.schema.names}")
-        found = batch.schema.field(name).type
-        if (
-            found.id != wanted.id
-            or (name == "tokens" and found.value_type != wanted.value_type)
-            or (name == "doc_id" and found != wanted)
-        ):
-            raise ValueError(f"column {name!r} is {found}, expected {wanted}")
-    n, m = metadata.documents, metadata.tokens
-    if batch.num_rows != n:
-        raise ValueError(f"{batch.num_rows} rows, the metadata count {n} documents")
-    column = batch.column("tokens")
-    raw = {OFFSETS: column.buffers()[1], VALUES: column.values.buffers()[1], IDS: batch.column("doc_id").buffers()[1]}
-    sizes = {OFFSETS: 8 * (n + 1), VALUES: dtype.itemsize * m, IDS: ID_BYTES * n}
-    for name, size in sizes.items():
-        if raw[name] is None or raw[name].size < size:
-            raise ValueError(f"buffer {name} has {0 if raw[name] is None else raw[name].size} bytes, expected {size}")
-    return (
-        np.frombuffer(raw[VALUES], dtype, m),
-        np.frombuffer(raw[OFFSETS], np.int64, n + 1),
-        np.frombuffer(raw[IDS], np.uint8, ID_BYTES * n).reshape(n, ID_BYTES),
+        found, kind = batch.schema.field(name).type, wanted.field(name).type
+        if found != kind:
+            raise ValueError(f"column {name!r} is {found}, expected {kind}")
+    if batch.num_rows != metadata.documents:
+        raise ValueError(f"{batch.num_rows} rows, the metadata count {metadata.documents} documents")
+    layout: dict[str, Buffer] = {}
+    for name in wanted.names:
+        layout |= buffers(name, batch.column(name), metadata.tokens)
+    if layout.keys() != metadata.checksums.keys():
+        raise ValueError(f"buffers {', '.join(layout)}, the metadata have checksums of {', '.join(metadata.checksums)}")
+    return Shard(
+        path,
+        metadata,
+        layout[VALUES].data.view(dtype),
+        layout[OFFSETS].data.view(np.int64),
+        layout[IDS].data.reshape(-1, ID_BYTES),
+        {name: batch.column(name) for name in metadata.columns},
+        layout,
     )

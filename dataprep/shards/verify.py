@@ -1,17 +1,17 @@
 """Proving shards: every damaged chunk is found and named, with the documents it touches."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-
-import numpy as np
 
 from dataprep import storage
 from dataprep.shards.checksums import CHUNK_BYTES, damaged_chunks
-from dataprep.shards.layout import ID_BYTES, IDS, OFFSETS, VALUES, ShardInfo
-from dataprep.shards.manifest import FILE_NAME, Manifest, file_checksum
+from dataprep.shards.layout import IDS, ShardInfo
+from dataprep.shards.manifest import FILE_NAME, Manifest
 from dataprep.shards.reader import Shard, open_shard
 
 NAMED_IDS = 3
+THREADS = 4  # a disk is only busy when it is asked for several files at a time
 
 
 @dataclass(frozen=True)
@@ -42,14 +42,17 @@ def verify_shard(path: str) -> list[Problem]:
     except ValueError as error:
         return [Problem(path, str(error).removeprefix(f"{path}: "))]
     damaged = {name: damaged_chunks(data, shard.metadata.checksums[name]) for name, data in shard.buffers().items()}
-    whole_offsets = not damaged[OFFSETS]
-    return [_problem(shard, buffer, chunk, whole_offsets) for buffer, chunks in damaged.items() for chunk in chunks]
+    return [_problem(shard, name, chunk, damaged) for name, chunks in damaged.items() for chunk in chunks]
 
 
-def verify_directory(path: str) -> Iterator[tuple[str, list[Problem]]]:
+def verify_directory(
+    path: str, threads: int = THREADS, seen: Callable[[int], None] | None = None
+) -> Iterator[tuple[str, list[Problem]]]:
     """Verify ``manifest.json`` and then each listed shard; yields (file, its problems), files without problems too.
 
     Also found: bytes changed outside the buffers, another shard under a listed name, shards that are not listed.
+    ``threads`` shards are read at a time, a MiB of each in memory. ``seen`` is told, by any of the threads, how many
+    bytes have been read since.
     """
     file = storage.join(path, FILE_NAME)
     try:
@@ -60,19 +63,24 @@ def verify_directory(path: str) -> Iterator[tuple[str, list[Problem]]]:
     except ValueError as error:
         yield file, [Problem(file, str(error).removeprefix(f"{file}: "))]
         return
-    yield file, []
-    for info in manifest.shards:
-        yield storage.join(path, info.path), _verify_listed(manifest, info)
+    same = storage.read_bytes(file) == manifest.encoded()
+    yield file, [] if same else [Problem(file, "its content is right, but not written as it was (spaces, order)")]
+    with ThreadPoolExecutor(threads) as pool:
+        verified = pool.map(lambda info: _verify_listed(manifest, info, seen), manifest.shards)
+        try:
+            yield from zip((storage.join(path, info.path) for info in manifest.shards), verified, strict=True)
+        finally:  # who stops listening need not wait for the rest
+            pool.shutdown(wait=False, cancel_futures=True)
     listed = {storage.join(path, info.path) for info in manifest.shards}
     for found in storage.list_files(path, ".arrow", recursive=True):
         if found.path not in listed and "/_" not in found.path.removeprefix(path):
             yield found.path, [Problem(found.path, f"not listed in {FILE_NAME}")]
 
 
-def _verify_listed(manifest: Manifest, info: ShardInfo) -> list[Problem]:
+def _verify_listed(manifest: Manifest, info: ShardInfo, seen: Callable[[int], None] | None) -> list[Problem]:
     path = storage.join(manifest.path, info.path)
     try:
-        whole = file_checksum(path) == info.file_checksum
+        whole = storage.content_hash(path, seen) == info.file_checksum
     except FileNotFoundError:
         return [Problem(path, "missing")]
     if whole:
@@ -87,23 +95,14 @@ def _verify_listed(manifest: Manifest, info: ShardInfo) -> list[Problem]:
     return problems
 
 
-def _problem(shard: Shard, buffer: str, chunk: int, whole_offsets: bool) -> Problem:
-    documents = _documents(shard, buffer, chunk) if whole_offsets or buffer != VALUES else range(shard.documents)
-    message = f"bytes {chunk * CHUNK_BYTES} and on do not have the recorded checksum"
-    if buffer == IDS:
+def _problem(shard: Shard, name: str, chunk: int, damaged: Mapping[str, list[int]]) -> Problem:
+    start = chunk * CHUNK_BYTES
+    buffer = shard.layout[name]
+    by = name.rpartition(".")[0] + ".offsets"
+    lost = buffer.offsets is not None and damaged[by]  # then nothing says whose bytes these are
+    documents = range(shard.documents) if lost else buffer.documents(start, start + CHUNK_BYTES, shard.documents)
+    message = f"bytes {start} and on do not have the recorded checksum"
+    if name == IDS:
         message += " (so the ids named may be damaged themselves)"
     ids = tuple(shard.doc_id(row).hex() for row in documents)
-    return Problem(shard.path, message, buffer, chunk, documents, ids)
-
-
-def _documents(shard: Shard, buffer: str, chunk: int) -> range:
-    """The rows that have at least one byte in a chunk of a buffer."""
-    start, stop = chunk * CHUNK_BYTES, min((chunk + 1) * CHUNK_BYTES, shard.buffers()[buffer].nbytes)
-    if buffer == IDS:
-        return range(start // ID_BYTES, -(-stop // ID_BYTES))
-    if buffer == OFFSETS:  # an offset ends one document and begins the next
-        return range(max(start // 8 - 1, 0), min(stop // 8, shard.documents))
-    width = shard.tokens.itemsize
-    first = int(np.searchsorted(shard.offsets, start // width, side="right")) - 1
-    last = int(np.searchsorted(shard.offsets, (stop - 1) // width, side="right")) - 1
-    return range(first, last + 1)
+    return Problem(shard.path, message, name, chunk, documents, ids)

@@ -7,5 +7,6 @@ sample    the tokenizer's training text: bounded in bytes, the same for any orde
 train     byte-level BPE → ``tokenizer.json``
 encode    a batch's texts → one buffer of ids and one of offsets
 assign    which split and shard a document belongs to, and its place there
+around    the text around one token of a document
 regroup   encoded rows on their way to their shard, and a shard's rows in their order
 """

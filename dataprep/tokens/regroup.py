@@ -6,7 +6,7 @@ Decisions:
   its documents, however their parts arrive.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,15 +24,19 @@ from dataprep.tokens.sample import sort_by_hash
 
 @dataclass(frozen=True)
 class ShardRows:
-    """All documents of one shard in their order, as ``write_shard`` takes them. ``bytes``: UTF-8 of their texts."""
+    """All documents of one shard in their order, as ``write_shard`` takes them. ``bytes``: UTF-8 of their texts.
+
+    ``columns``: side columns by name.
+    """
 
     tokens: NDArray[Any]
     offsets: NDArray[np.int64]
     doc_ids: NDArray[np.uint8]
     bytes: int
+    columns: dict[str, pa.Array]
 
 
-def row_schema(dtype: np.dtype[Any]) -> pa.Schema:
+def row_schema(dtype: np.dtype[Any], columns: Sequence[pa.Field] = ()) -> pa.Schema:
     return pa.schema(
         [
             pa.field("order", pa.uint64(), nullable=False),
@@ -41,12 +45,18 @@ def row_schema(dtype: np.dtype[Any]) -> pa.Schema:
             pa.field(
                 "tokens", pa.large_list(pa.field("item", pa.from_numpy_dtype(dtype), nullable=False)), nullable=False
             ),
+            *columns,
         ]
     )
 
 
-def encode_rows(batch: pa.RecordBatch, encoder: Encoder, plan: ShardPlan) -> Iterator[tuple[int, pa.RecordBatch]]:
-    """Encode a batch with the columns id, text and source; yields (partition, its rows), partitions ascending."""
+def encode_rows(
+    batch: pa.RecordBatch, encoder: Encoder, plan: ShardPlan, sides: Sequence[str] = ()
+) -> Iterator[tuple[int, pa.RecordBatch]]:
+    """Encode a batch with the columns id, text and source; yields (partition, its rows), partitions ascending.
+
+    ``sides``: columns of the batch that go along.
+    """
     if batch.num_rows == 0:
         return
     ids, texts = batch.column("id"), batch.column("text")
@@ -55,9 +65,9 @@ def encode_rows(batch: pa.RecordBatch, encoder: Encoder, plan: ShardPlan) -> Ite
     for source, rows in rows_by_source(batch).items():
         partitions[rows], order[rows] = plan.assign(source, ids.take(pa.array(rows)))
     tokens, offsets = encoder.encode(texts)
-    schema = row_schema(encoder.dtype)
+    schema = row_schema(encoder.dtype, [batch.schema.field(name) for name in sides])
     lists = pa.LargeListArray.from_arrays(pa.array(offsets), pa.array(tokens), type=schema.field("tokens").type)
-    columns = [pa.array(order), ids, pa.array(byte_lengths(texts)), lists]
+    columns = [pa.array(order), ids, pa.array(byte_lengths(texts)), lists, *(batch.column(name) for name in sides)]
     grouped = np.argsort(partitions, kind="stable")
     whole = pa.RecordBatch.from_arrays(columns, schema=schema).take(pa.array(grouped))
     borders = np.flatnonzero(np.diff(partitions[grouped], prepend=-1))
@@ -89,7 +99,10 @@ def collect_shard(batches: Iterable[pa.RecordBatch]) -> ShardRows:
         _scatter(lists.values.to_numpy(), lists.offsets.to_numpy(), starts[row : row + len(lists)], tokens)
         row += len(lists)
     size = sum(int(part.column("bytes").to_numpy().sum()) for part in parts)
-    return ShardRows(tokens, offsets, sorted_ids, size)
+    known, rows = row_schema(tokens.dtype).names, pa.array(order)
+    sides = [name for name in parts[0].schema.names if name not in known]
+    columns = {name: pa.concat_arrays([part.column(name) for part in parts]).take(rows) for name in sides}
+    return ShardRows(tokens, offsets, sorted_ids, size, columns)
 
 
 @numba.njit(nogil=True, cache=True)

@@ -31,7 +31,11 @@ class TokenizerSettings(Settings):
 
 
 class ShardSettings(Settings):
-    """How the token stream is divided. Documents are never cut, so shards only come near ``tokens_per_shard``."""
+    """How the token stream is divided. Documents are never cut, so shards only come near ``tokens_per_shard``.
+
+    ``columns``: signals that go along with each document, such as its language and a classifier's score.
+    """
 
     tokens_per_shard: int = Field(default=1 << 26, ge=1)  # 128 MiB at two bytes a token
     validation_fraction: float = Field(default=0.005, ge=0, lt=1)  # of documents
+    columns: tuple[str, ...] = ()

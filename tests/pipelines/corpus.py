@@ -88,5 +88,9 @@ def recipe(folder: Path) -> dict:
             ]
         },
         "tokenizer": {"vocabulary_size": 1000, "sample_bytes": 300_000},
-        "shards": {"tokens_per_shard": 100_000, "validation_fraction": 0.1},
+        "shards": {
+            "tokens_per_shard": 100_000,
+            "validation_fraction": 0.1,
+            "columns": ["gopher.words", "html.profile", "repetition.dup_line_frac"],
+        },
     }

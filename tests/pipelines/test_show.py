@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 
 from dataprep import storage
-from pipelines import show
+from pipelines import show, show_shards
 from tests.dataprep.report.conftest import MadeRun, make_run
 
 
@@ -39,8 +39,8 @@ def test_the_summary_holds_every_reason_and_paths_that_can_be_copied(run: MadeRu
 
 def test_the_statistics_hold_every_source_and_checksum(run: MadeRun) -> None:
     console, again = screen(), screen()
-    show.statistics(console, run.out)
-    show.statistics(again, f"{run.out}/shards")
+    show_shards.statistics(console, run.out)
+    show_shards.statistics(again, f"{run.out}/shards")
     text = printed(console)
     assert text == printed(again)
     for words in ("books", "web", "257 (largest id used 256)", "uint16", "web/train-00000.arrow"):
@@ -67,12 +67,12 @@ def test_wrong_options_are_answered_with_what_is_allowed(run: MadeRun) -> None:
 def test_damage_is_printed_with_its_file(tmp_path: Path) -> None:
     run = make_run(tmp_path / "run", count=40)
     console = screen(200)
-    assert show.verify(console, run.out)
+    assert show_shards.verify(console, run.out)
     shard = Path(run.out, "shards", "web", "train-00000.arrow")
     data = bytearray(shard.read_bytes())
     data[len(data) // 2] ^= 1
     shard.write_bytes(data)
-    assert not show.verify(console, run.out)
+    assert not show_shards.verify(console, run.out)
     assert f"damaged  {shard}" in printed(console)
 
 
@@ -80,7 +80,7 @@ def test_what_is_not_there_is_said_in_one_line(run: MadeRun, tmp_path: Path) -> 
     console = screen(200)
     show.inspect(console, run.out, "clean", "quarantined")
     assert printed(console).strip() == f"no quarantined documents in {run.out}/clean"
-    for command in (show.summary, show.statistics, show.verify, show.inspect):
+    for command in (show.summary, show_shards.statistics, show_shards.verify, show.inspect):
         with pytest.raises(ValueError, match="not a run directory"):
             command(console, str(tmp_path))
 
@@ -95,9 +95,9 @@ def test_shards_that_are_not_finished_are_neither_counted_nor_called_damaged(tmp
     run = make_run(tmp_path / "run", count=40)
     (tmp_path / "run" / "shards" / "manifest.json").unlink()
     console = screen(200)
-    assert not show.verify(console, run.out)
+    assert not show_shards.verify(console, run.out)
     assert "damaged" in printed(console)
     (tmp_path / "run" / "shards" / "_stage.json").unlink()
-    for command in (show.statistics, show.verify):
+    for command in (show_shards.statistics, show_shards.verify):
         with pytest.raises(ValueError, match="the shards stage of this run is not finished"):
             command(console, run.out)

@@ -1,5 +1,7 @@
 """Splits, receipts and the partition shuffle on a real Beam runner."""
 
+import os
+import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -76,6 +78,19 @@ def test_worker_processes_over_the_fn_api_give_the_same_directory(tmp_path, expe
     out = str(tmp_path / "out")
     run(out, worker_runner(workers, PipelineOptions([]), log), kind)
     assert data(out) == expected
+
+
+def test_there_may_be_more_partitions_than_a_process_may_have_files_at_first(tmp_path):
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (len(os.listdir("/dev/fd")) + 100, hard))
+    try:
+        pipeline = beam.Pipeline(runner=in_process_runner(), options=PipelineOptions([]))
+        given = pipeline | beam.Create(splits([" ".join(f"word{i}" for i in range(400))])).with_output_types(Split)
+        given | PartitionShuffle("count", str(tmp_path), Words(300), Count(str(tmp_path)))
+        pipeline.run().wait_until_finish()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert len(read_receipts(str(tmp_path), "count.reduce")) > 150
 
 
 def test_a_split_with_a_receipt_is_not_run_again_and_one_without_is(tmp_path, expected):

@@ -1,13 +1,17 @@
 """From unique documents to shards on a real Beam runner: one truth for any order, division and repetition."""
 
+import io
 import json
 import random
+import shutil
 from collections import Counter
 
 import apache_beam as beam
 import numpy as np
+import pyarrow as pa
 import pytest
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
+from rich.console import Console
 
 from dataprep import storage
 from dataprep.document import SCHEMA, BatchBuilder, document_id
@@ -15,6 +19,7 @@ from dataprep.parts import PartWriter
 from dataprep.recipe import parse_recipe
 from dataprep.shards import Manifest, verify_directory
 from dataprep.tokens.encode import Encoder
+from pipelines import show_shards
 from pipelines.batches import Split
 from pipelines.local import in_process_runner
 from pipelines.tokens import ShardsStage, TokenizerStage
@@ -42,9 +47,17 @@ def write_parts(out, documents, parts):
                         builder.add(text, locator)
                 batch = builder.finish()
                 if batch is not None:
-                    part.write(batch)
+                    part.write(with_signals(batch))
     manifest = {"fingerprint": "unique", "counts": {"kept": len(documents)}}
     storage.write_json(str(out / "unique" / "_stage.json"), manifest)
+
+
+def with_signals(batch):
+    """What cleaning would have measured: a label that some documents lack, and the length."""
+    texts = batch.column("text").to_pylist()
+    labels = pa.array([("zh" if "小" in text else "en") if text else None for text in texts], pa.string())
+    lengths = pa.array([float(len(text)) for text in texts])
+    return batch.append_column("language.label", labels).append_column("language.score", lengths)
 
 
 def recipe(**changes):
@@ -103,6 +116,97 @@ def test_every_document_is_in_exactly_one_shard_with_the_ids_of_its_text(finishe
     assert len(manifest.select("train", "web")) > 1
     assert manifest.select("validation")
     assert [problem for _, problems in verify_directory(str(finished / "shards")) for problem in problems] == []
+
+
+def test_the_signals_that_the_recipe_names_go_along_with_their_documents(tmp_path):
+    write_parts(tmp_path, corpus(), 3)
+    columns = ["language.score", "language.label"]
+    manifest = run(tmp_path, recipe(shards={"tokens_per_shard": 1_000, "columns": columns}))
+    known = {}
+    for source, locator, text in corpus():
+        label = ("zh" if "小" in text else "en") if text else None
+        known[document_id(source, locator)] = (float(len(text)), label)
+    found = {}
+    for shard in map(manifest.open, manifest.shards):
+        values = zip(*(shard.columns[name].to_pylist() for name in columns), strict=True)
+        found |= {shard.doc_id(row): pair for row, pair in enumerate(values)}
+    assert found == known
+
+
+def test_a_signal_that_no_step_measures_is_refused_with_those_that_are():
+    with pytest.raises(
+        ValueError, match=r"shards\.columns: 'language\.lable' is measured by no step; allowed: .*language\.label"
+    ):
+        recipe(shards={"columns": ["language.lable"]})
+    with pytest.raises(ValueError, match=r"shards\.columns: 'language\.label' is given more than once"):
+        recipe(shards={"columns": ["language.label", "language.label"]})
+
+
+def traced(out, **place):
+    console = Console(file=io.StringIO(), width=200)
+    show_shards.trace(console, str(out), **({"shard": None, "token": None, "position": None, "split": "train"} | place))
+    return console.file.getvalue()
+
+
+def test_a_token_is_traced_to_its_document_and_its_place_in_the_text(finished):
+    manifest = Manifest.load(str(finished / "shards"))
+    texts = {document_id(source, locator): (locator, text) for source, locator, text in corpus()}
+    info = manifest.select("train", "web")[-1]
+    before = sum(one.tokens for one in manifest.select("train")[:-1])
+    shard = manifest.open(info)
+    for row in range(0, shard.documents, 5):
+        locator, text = texts[shard.doc_id(row)]
+        for token in {int(shard.offsets[row]), int(shard.offsets[row + 1]) - 1}:
+            shown = traced(finished, shard=info.path, token=token)
+            assert locator in shown.split()
+            assert shard.doc_id(row).hex() in shown
+            assert "unique/kept/part-" in shown
+            assert traced(finished / "shards", position=before + token) == shown
+            around = shown.partition("\n\n")[2].rstrip("\n")
+            left, _, rest = around.partition("⟦")
+            marked, _, right = rest.partition("⟧")
+            if token == shard.offsets[row + 1] - 1:
+                assert (marked, left[-9:]) == ("<|endoftext|>", text[-9:])
+            else:
+                assert (left, (marked + right)[:100]) == ("", text[:100])
+
+
+def test_a_token_of_a_document_that_is_gone_is_decoded(finished, tmp_path):
+    for name in ("shards", "tokenizer"):
+        shutil.copytree(finished / name, tmp_path / name)
+    shown = traced(tmp_path, position=0, split="validation")
+    assert "not in this run any more" in shown
+    assert "⟦" in shown
+
+
+def test_a_document_whose_text_has_changed_since_is_named_with_that(finished, tmp_path):
+    shutil.copytree(finished, tmp_path, dirs_exist_ok=True)
+    write_parts(tmp_path, [(source, locator, f"{text} again") for source, locator, text in corpus()], 3)
+    shown = traced(tmp_path, position=3)
+    assert "unique/kept/part-" in shown
+    assert "its text encodes to other tokens than the shard holds" in shown
+    assert "again" not in shown.partition("\n\n")[2]
+
+
+def test_what_cannot_be_traced_is_said_with_the_option(finished, tmp_path):
+    manifest = Manifest.load(str(finished / "shards"))
+    path = manifest.shards[0].path
+    for place, message in (
+        ({}, "trace needs --shard with --token, or --position"),
+        ({"shard": path}, "trace needs --shard with --token, or --position"),
+        ({"shard": path, "token": 1, "position": 1}, "trace needs --shard with --token, or --position"),
+        (
+            {"shard": "web/none.arrow", "token": 1},
+            "--shard web/none.arrow: is not in .*; allowed are books/train-00000.arrow",
+        ),
+        ({"shard": path, "token": 10**9}, "trace: token 1,000,000,000 of books/train-00000.arrow: there are"),
+        ({"position": 0, "split": "test"}, "--position: token 0 of split 'test': there are 0"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            traced(finished, **place)
+    shutil.copytree(finished / "shards", tmp_path / "shards")
+    with pytest.raises(ValueError, match=r"tokenizer\.json: missing, and without it nothing says what token"):
+        traced(tmp_path, position=0)
 
 
 def test_the_manifest_counts_documents_characters_tokens_and_bytes(finished):

@@ -154,6 +154,96 @@ def test_arrays_that_are_no_documents_are_refused_and_leave_no_file(tmp_path, ch
     assert list(tmp_path.rglob("*")) == []
 
 
+COLUMNS = {
+    "language.label": pa.array(["en", None, "zh"]),
+    "html.profile": pa.array(["", "ü", "x" * 300], pa.large_string()),
+    "language.score": pa.array([0.1, None, 0.3]),
+    "quality.score": pa.array([0.5, -1.0, np.inf], pa.float32()),
+    "gopher.words": pa.array([1, 2, -3], pa.int32()),
+    "html.characters": pa.array([None, None, 1 << 40], pa.int64()),
+}
+
+
+def test_side_columns_are_read_as_they_were_written(tmp_path):
+    written = write(tmp_path, documents([4, 3, 5]), columns=COLUMNS)
+    path = tmp_path / written.info.path
+    read = open_shard(str(path))
+    assert list(read.columns) == list(COLUMNS)
+    for name, values in COLUMNS.items():
+        assert read.columns[name].to_pylist() == values.to_pylist()
+    assert read.metadata.columns["html.profile"] == "string"
+    assert verify_shard(str(path)) == []
+    with pa.ipc.open_file(str(path)) as reader:
+        reader.get_batch(0).validate(full=True)
+
+
+def test_the_same_values_are_the_same_bytes_however_they_lie_in_memory(tmp_path):
+    arrays = documents([4, 3, 5])
+    write(tmp_path / "a", arrays, columns=COLUMNS)
+    other = {name: pa.concat_arrays([values, values]).slice(3) for name, values in COLUMNS.items()}
+    dirty = pa.py_buffer(np.array([0.1, 77.0, 0.3]))
+    other["language.score"] = pa.Array.from_buffers(pa.float64(), 3, [pa.py_buffer(b"\xfd"), dirty])
+    written = write(tmp_path / "b", arrays, columns=other)
+    assert (tmp_path / "a" / written.info.path).read_bytes() == (tmp_path / "b" / written.info.path).read_bytes()
+
+
+def test_a_loss_mask_is_a_bit_a_token(tmp_path):
+    tokens, offsets, ids = documents([4, 3, 5, 9])
+    mask = np.random.default_rng(3).random(len(tokens)) < 0.5
+    written = write(tmp_path, (tokens, offsets, ids), loss_mask=mask)
+    read = open_shard(str(tmp_path / written.info.path))
+    lists = read.columns["loss_mask"]
+    assert [value for row in lists.to_pylist() for value in row] == mask.tolist()
+    assert lists.offsets.to_numpy().tolist() == offsets.tolist()
+    assert read.buffers()["loss_mask.values"].nbytes == -(-len(tokens) // 8)
+
+
+def test_damage_in_a_side_column_names_its_documents(tmp_path):
+    arrays = documents(np.full(5, 4000))
+    mask = np.ones(20_000, bool)
+    written = write(
+        tmp_path, arrays, columns={"language.label": pa.array(["aa", None, "cc", "dd", "ee"])}, loss_mask=mask
+    )
+    path = tmp_path / written.info.path
+    whole = path.read_bytes()
+    places = [
+        (whole.index(b"aaccddee") + 2, "language.label.values"),
+        (whole.index(b"\xff" * 500) + 499, "loss_mask.values"),
+    ]
+    for place, buffer in places:
+        path.write_bytes(whole[:place] + b"\x7e" + whole[place + 1 :])
+        (problem,) = verify_shard(str(path))
+        assert (problem.buffer, problem.chunk) == (buffer, 0)
+        assert problem.doc_ids == tuple(doc.tobytes().hex() for doc in arrays[2])
+
+
+def test_a_bos_that_is_promised_is_checked_and_remembered(tmp_path):
+    tokens, offsets, ids = documents([4, 3])
+    with pytest.raises(ValueError, match="a document does not begin with the BOS id 7"):
+        write(tmp_path, (tokens, offsets, ids), bos_id=7)
+    tokens[offsets[:-1]] = 7
+    written = write(tmp_path, (tokens, offsets, ids), bos_id=7)
+    assert written.bos_id == 7
+    assert open_shard(str(tmp_path / written.info.path)).metadata.bos_id == 7
+    assert WrittenShard.from_json(written.to_json()) == written
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"columns": {"tokens": pa.array([1, 2])}}, "column 'tokens' must be named as signals are"),
+        ({"columns": {"a.b": pa.array([1])}}, "column 'a.b' has 1 values for 2 documents"),
+        ({"columns": {"a.b": pa.array([[1], [2]])}}, "column 'a.b' is list.* allowed are int32, int64"),
+        ({"loss_mask": np.ones(6, bool)}, r"loss_mask is bool\[6\], expected bool\[7\]"),
+        ({"loss_mask": np.ones(7, np.uint8)}, r"loss_mask is uint8\[7\]"),
+    ],
+)
+def test_side_columns_that_fit_no_shard_are_refused(tmp_path, change, message):
+    with pytest.raises(ValueError, match=message):
+        write(tmp_path, documents([4, 3]), **change)
+    assert list(tmp_path.rglob("*")) == []
+
+
 def test_reading_shards_needs_neither_torch_nor_beam_nor_a_tokenizer():
     code = (
         "import sys, dataprep.shards; "

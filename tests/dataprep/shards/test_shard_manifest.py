@@ -3,8 +3,11 @@
 import json
 
 import numpy as np
+import pyarrow as pa
 import pytest
 import xxhash
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from dataprep.shards import (
     Manifest,
@@ -16,7 +19,7 @@ from dataprep.shards import (
     verify_directory,
     write_shard,
 )
-from dataprep.shards.manifest import file_checksum
+from dataprep.storage import content_hash
 
 TOKENIZER = b'{"a tokenizer": 1}'
 
@@ -74,7 +77,7 @@ def test_the_order_in_which_shards_were_written_does_not_matter(tmp_path):
 
 def test_a_manifest_can_be_rebuilt_from_the_shards(manifest, tmp_path):
     files = {info.path: str(tmp_path / info.path) for info in manifest.shards}
-    written = [WrittenShard.of(name, open_shard(file).metadata, file_checksum(file)) for name, file in files.items()]
+    written = [WrittenShard.of(name, open_shard(file).metadata, content_hash(file)) for name, file in files.items()]
     assert Manifest.build(str(tmp_path), written) == manifest
 
 
@@ -193,3 +196,69 @@ def test_statistics_agree_with_the_tokens_and_read_only_the_manifest(manifest, t
 
 def test_source_names_with_path_characters_stay_inside_the_directory():
     assert shard_name("a/../b", "train", 3) == "a%2F..%2Fb/train-00003.arrow"
+
+
+@pytest.fixture(scope="module")
+def mixed(tmp_path_factory):
+    """A directory with every kind of column: what can be damaged at all."""
+    folder = tmp_path_factory.mktemp("mixed")
+    Manifest.build(str(folder), [*make(folder), write_columns(folder)]).save()
+    return folder
+
+
+def write_columns(folder):
+    rng = np.random.default_rng(5)
+    offsets = np.concatenate([[0], np.cumsum(rng.integers(2, 40, 60))]).astype(np.int64)
+    tokens = rng.integers(2, 300, offsets[-1]).astype(np.uint16)
+    tokens[offsets[:-1]], tokens[offsets[1:] - 1] = 1, 0
+    return write_shard(
+        str(folder),
+        shard_name("wiki", "train", 0),
+        tokens,
+        offsets,
+        rng.integers(0, 256, (60, 16)).astype(np.uint8),
+        source="wiki",
+        split="train",
+        tokenizer_fingerprint=fingerprint(TOKENIZER),
+        vocabulary_size=300,
+        eos_id=0,
+        bos_id=1,
+        text_bytes=1,
+        columns={
+            "language.label": pa.array(["en", "de", None] * 20),
+            "language.score": pa.array(rng.random(60)),
+            "gopher.words": pa.array([None, *range(59)], pa.int32()),
+        },
+        loss_mask=rng.random(len(tokens)) < 0.5,
+    )
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data(), bit=st.integers(0, 7))
+def test_one_flipped_bit_at_any_place_of_any_file_is_found_and_the_file_named(mixed, data, bit):
+    files = sorted(path for path in mixed.rglob("*") if path.is_file())
+    path = data.draw(st.sampled_from(files))
+    whole = path.read_bytes()
+    position = data.draw(st.integers(0, len(whole) - 1))
+    damaged = bytearray(whole)
+    damaged[position] ^= 1 << bit
+    path.write_bytes(damaged)
+    try:
+        found = problems(mixed)
+    finally:
+        path.write_bytes(whole)
+    assert found
+    assert all(line.startswith(f"{path}: ") for line in found)
+
+
+def test_a_manifest_that_says_the_same_in_other_bytes_is_found_too(manifest, tmp_path):
+    file = tmp_path / "manifest.json"
+    file.write_text(file.read_text().replace("\n ", "\n\t", 1))
+    assert Manifest.load(str(tmp_path)) == manifest
+    assert problems(tmp_path) == [f"{file}: its content is right, but not written as it was (spaces, order)"]
+
+
+def test_how_far_verifying_is_can_be_followed(manifest, tmp_path):
+    seen = []
+    assert all(not found for _, found in verify_directory(str(tmp_path), threads=3, seen=seen.append))
+    assert sum(seen) == sum((tmp_path / info.path).stat().st_size for info in manifest.shards)
