@@ -67,7 +67,7 @@ def mark(
     # what the masks of a word are when nothing came before: of the word before the first, and behind the last
     spill_letters = spill = _ZERO
     letters = numbers = others = spaces = blanks = quotes = lines = odd = _ZERO
-    last_letter = last_number = last_other = last_space = last_blank = last_single = last_line = _ZERO
+    last_letter = last_number = last_other = last_space = last_blank = last_single = last_line = last_taken = _ZERO
     for w in range(words + 1):
         next_letters = next_numbers = next_others = next_spaces = next_blanks = next_quotes = next_lines = next_odd = (
             _ZERO
@@ -113,12 +113,14 @@ def mark(
                 spaces & np.uint64(np.uint64(solid >> _ONE) | np.uint64(next_solid << _TOP))
             )
             space_begins = np.uint64(spaces & ~np.uint64(np.uint64(spaces << _ONE) | last_space))
+            space_begins |= space_before_solid
             after_blank = np.uint64(np.uint64(blanks << _ONE) | last_blank)
             letter_begins = np.uint64(letters & ~np.uint64(np.uint64(letters << _ONE) | last_letter))
             number_begins = np.uint64(numbers & ~np.uint64(np.uint64(numbers << _ONE) | last_number))
             other_begins = np.uint64(others & ~np.uint64(np.uint64(others << _ONE) | last_other))
             other_begins = np.uint64(other_begins & ~after_blank)
             slow_here = np.uint64(odd | np.uint64(quotes & other_begins))
+            opens = odd
             if cl100k:
                 flat = np.uint64(spaces & ~lines)
                 before_letter = np.uint64(np.uint64(letters >> _ONE) | np.uint64(next_letters << _TOP))
@@ -133,17 +135,25 @@ def mark(
                     beyond = np.uint64(numbers >> np.uint64(digits))
                     more = np.uint64(beyond | np.uint64(next_numbers << np.uint64(64 - digits)))
                     slow_here |= np.uint64(number_begins & more)
-                space_begins |= lines
-                slow_here |= lines
+                next_line = np.uint64(np.uint64(lines >> _ONE) | np.uint64(next_lines << _TOP))
+                next_space = np.uint64(np.uint64(spaces >> _ONE) | np.uint64(next_spaces << _TOP))
+                # a single line end goes with punctuation before it, and is alone if a word or the like follows
+                taken = np.uint64(lines & np.uint64(np.uint64(others << _ONE) | last_other) & ~next_line)
+                space_begins |= np.uint64(lines | np.uint64(flat & np.uint64(np.uint64(taken << _ONE) | last_taken)))
+                space_begins = np.uint64(space_begins & ~taken)
+                last_taken = np.uint64(taken >> _TOP)
+                many = np.uint64(lines & next_space & ~taken)
+                slow_here |= many
+                opens |= np.uint64(lines & ~taken)
             else:
                 letter_begins = np.uint64(letter_begins & ~after_blank)
                 number_begins = np.uint64(number_begins & ~after_blank)
-            found = np.uint64(letter_begins | number_begins | other_begins | space_begins | space_before_solid | odd)
+            found = np.uint64(letter_begins | number_begins | other_begins | space_begins | odd)
             if w == words:
                 found |= np.uint64(_ONE << np.uint64((end - start) & 63))
             begins[w - 1] = found
             slow[w - 1] = slow_here
-            open_[w - 1] = np.uint64(slow_here & ~np.uint64(np.uint64(letters << _ONE) | last_letter))
+            open_[w - 1] = np.uint64(opens & ~np.uint64(np.uint64(letters << _ONE) | last_letter))
             last_letter = np.uint64(letters >> _TOP)
             last_number = np.uint64(numbers >> _TOP)
             last_other = np.uint64(others >> _TOP)

@@ -104,7 +104,7 @@ def _fill_bytes(byte_ranks: Words, byte_ids: Words, pairs: Hashes, shift: np.uin
             byte_ranks[left << 8 | right] = rank_of(pairs, shift, byte_ids[left], byte_ids[right])
 
 
-@njit(nogil=True, cache=True, inline="always")
+@njit(nogil=True, cache=True)
 def merge_few(values: Bytes, start: int, end: int, ids: Words, keys: Words, merges: Merges) -> Any:
     """The ids of ``values[start:end]`` (1 to ``FEW`` bytes) in ``ids``; returns their number.
 
