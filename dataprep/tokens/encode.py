@@ -52,7 +52,7 @@ class Encoder:
         try:
             self.fast = FastEncoder(tokenizer_json, self.tokenizer, eos_id, self.dtype)
         except ValueError as reason:
-            self.note = f"{name} is encoded by tokenizers, 30 times slower than others: {reason}"
+            self.note = f"{name} is encoded by tokenizers, which is slow: {reason}"
 
     def encode(self, texts: pa.Array) -> tuple[NDArray[Any], NDArray[np.int64]]:
         """ids: flat, each document of the (large_)string ``texts`` closed with EOS; offsets: int64[n + 1] into ids."""
