@@ -48,14 +48,17 @@ class TokenizerStage(Stage):
     title = "train tokenizer"
     code = (
         "dataprep.shards.layout",
+        "dataprep.text.xxh3",
         "dataprep.tokens.encode",
+        "dataprep.tokens.fast",
         "dataprep.tokens.hashing",
         "dataprep.tokens.measure",
         "dataprep.tokens.sample",
+        "dataprep.tokens.support",
         "dataprep.tokens.train",
         "pipelines.tokens",
     )
-    libraries = ("tokenizers",)
+    libraries = ("fastokens", "tokenizers")
     phases = ("measure", "sample", "sample.reduce")
 
     def __init__(self, recipe: "Recipe", out: str, kind: Kind = "files") -> None:
@@ -117,15 +120,18 @@ class ShardsStage(Stage):
     title = "write shards"
     code = (
         "dataprep.shards",
+        "dataprep.text.xxh3",
         "dataprep.tokens.assign",
         "dataprep.tokens.encode",
+        "dataprep.tokens.fast",
         "dataprep.tokens.hashing",
         "dataprep.tokens.measure",
         "dataprep.tokens.regroup",
         "dataprep.tokens.sample",
+        "dataprep.tokens.support",
         "pipelines.tokens",
     )
-    libraries = ("tokenizers",)
+    libraries = ("fastokens", "tokenizers")
     phases = ("encode", "encode.reduce")
 
     def __init__(self, recipe: "Recipe", out: str, kind: Kind = "files") -> None:
@@ -189,6 +195,10 @@ class ShardsStage(Stage):
             "manifest_hash": manifest.hash,
             "notes": [],
         }
+        job = storage.read_json(storage.join(self.directory, PLAN_FILE))
+        slow = load_encoder(job["tokenizer"], job["eos_token"], job["fingerprint"]).note
+        if slow is not None:
+            extra["notes"].append(slow)
         if not manifest.select("validation"):
             fraction = self.recipe.shards.validation_fraction
             why = f"shards.validation_fraction is {fraction:g}" if fraction == 0 else "the corpus is a single document"

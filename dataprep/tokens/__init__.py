@@ -5,6 +5,8 @@ hashing   seeded hashes of document ids: every random choice of this room
 measure   documents and bytes per source, counted part by part and added up
 sample    the tokenizer's training text: bounded in bytes, the same for any order of parts
 train     byte-level BPE → ``tokenizer.json``
+support   which tokenizer.json the fast encoder may do
+fast      the fast encoder, checked against the slow one
 encode    a batch's texts → one buffer of ids and one of offsets
 assign    which split and shard a document belongs to, and its place there
 around    the text around one token of a document

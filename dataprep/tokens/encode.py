@@ -5,12 +5,12 @@ Decisions:
   control token. (Added tokens that a given ``tokenizer.json`` does not declare special, such as runs of spaces, stay
   what they are there.)
 - Nothing is added but the closing EOS, and nothing is cut: a given file's template, truncation and padding are off.
-- The engine is behind ``Encoder.encode``; today it is ``tokenizers``, whose ids any other engine has to equal.
+- Ids are those of ``tokenizers``. A faster library gives them where it is known to give the same (`fast`); else
+  ``tokenizers`` itself, and ``Encoder.note`` says why.
 """
 
 import os
 from functools import cache
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -20,14 +20,15 @@ from tokenizers import Tokenizer
 
 from dataprep import storage
 from dataprep.shards.layout import fingerprint, token_dtype
+from dataprep.tokens.fast import FastEncoder, pieces
 from dataprep.tokens.measure import byte_lengths
-
-# An encoding costs about 150 bytes a token inside the engine, so a batch of documents is given to it piece by piece.
-PIECE_BYTES = 1 << 20
 
 
 class Encoder:
-    """A ``tokenizer.json`` ready to encode. ``vocabulary_size`` is the largest id it knows, plus one."""
+    """A ``tokenizer.json`` ready to encode. ``vocabulary_size`` is the largest id it knows, plus one.
+
+    ``note`` says why encoding is slow; None if it is not.
+    """
 
     def __init__(self, tokenizer_json: bytes, eos_token: str, name: str = "tokenizer.json") -> None:
         """Raises ``ValueError`` naming ``name`` when it is not a tokenizer or has no such EOS token."""
@@ -46,14 +47,24 @@ class Encoder:
         self.vocabulary_size = max(self.tokenizer.get_vocab(with_added_tokens=True).values()) + 1
         self.dtype = token_dtype(self.vocabulary_size)
 
+        self.note: str | None = None
+        self.fast: FastEncoder | None = None
+        try:
+            self.fast = FastEncoder(tokenizer_json, self.tokenizer, eos_id, self.dtype)
+        except ValueError as reason:
+            self.note = f"{name} is encoded by tokenizers, which is slow: {reason}"
+
     def encode(self, texts: pa.Array) -> tuple[NDArray[Any], NDArray[np.int64]]:
         """ids: flat, each document of the (large_)string ``texts`` closed with EOS; offsets: int64[n + 1] into ids."""
+        return self._encode_slowly(texts) if self.fast is None else self.fast.encode(texts)
+
+    def _encode_slowly(self, texts: pa.Array) -> tuple[NDArray[Any], NDArray[np.int64]]:
         os.environ["TOKENIZERS_PARALLELISM"] = "false"  # parallelism is one process a core
         ids: list[NDArray[Any]] = []
         lengths = np.empty(len(texts), np.int64)
         eos = np.array([self.eos_id], self.dtype)
         row = 0
-        for piece in _pieces(texts):
+        for piece in pieces(texts):
             for encoding in self.tokenizer.encode_batch_fast(piece.to_pylist(), add_special_tokens=False):
                 document = np.array(encoding.ids, self.dtype)
                 ids += (document, eos)
@@ -66,7 +77,7 @@ class Encoder:
         """UTF-8 bytes and tokens (EOS not counted) of the first texts, until ``limit`` bytes have been encoded."""
         size = tokens = 0
         for chunk in texts.chunks:
-            for piece in _pieces(chunk):
+            for piece in pieces(chunk):
                 ids, offsets = self.encode(piece)
                 size += int(byte_lengths(piece).sum())
                 tokens += len(ids) - len(offsets) + 1
@@ -85,11 +96,3 @@ def load_encoder(path: str, eos_token: str, expected: str) -> Encoder:
             f"{path}: tokenizer {found}, expected {expected}: the file has changed since it was planned with"
         )
     return Encoder(data, eos_token, path)
-
-
-def _pieces(texts: pa.Array) -> list[pa.Array]:
-    # consecutive documents, a new piece where the running size passes a multiple of PIECE_BYTES
-    ends = np.cumsum(byte_lengths(texts))
-    borders = np.flatnonzero(np.diff(ends // PIECE_BYTES)) + 1
-    cuts = [0, *borders.tolist(), len(texts)]
-    return [texts.slice(start, stop - start) for start, stop in pairwise(cuts) if stop > start]

@@ -10,6 +10,8 @@ import pyarrow as pa
 import xxhash
 from numpy.typing import NDArray
 
+from dataprep.text.xxh3 import xxh3_of_16
+
 SPACE = 1 << 64
 
 # Purposes: what a hash decides
@@ -26,6 +28,4 @@ def id_bytes(ids: pa.Array) -> NDArray[np.uint8]:
 def keyed_hashes(ids: pa.Array, seed: int, purpose: str) -> NDArray[np.uint64]:
     """uint64[n], uniform over the whole range."""
     key = xxhash.xxh3_64_intdigest(f"{seed}/{purpose}".encode())
-    data = id_bytes(ids).tobytes()
-    digest = xxhash.xxh3_64_intdigest
-    return np.fromiter((digest(data[i : i + 16], key) for i in range(0, len(data), 16)), np.uint64, len(ids))
+    return xxh3_of_16(id_bytes(ids), np.uint64(key))

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pytest
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from rich.console import Console
+from tokenizers import Tokenizer, models, pre_tokenizers
 
 from dataprep import storage
 from dataprep.document import SCHEMA, BatchBuilder, document_id
@@ -310,3 +311,13 @@ def test_shards_come_near_their_target_size(tmp_path):
     sizes = [info.tokens for info in manifest.select("train")]
     assert len(sizes) > 3
     assert 0.5 < np.mean(sizes) / 8_000 < 1.5
+
+
+def test_a_tokenizer_that_only_the_slow_library_knows_is_said(tmp_path):
+    words = Tokenizer(models.WordLevel({"mill": 0, "the": 1, "<|endoftext|>": 2}, unk_token="the"))
+    words.pre_tokenizer = pre_tokenizers.Whitespace()
+    words.save(str(tmp_path / "words.json"))
+    write_parts(tmp_path, [("web", str(n), "the mill " * 20) for n in range(40)], 1)
+    run(tmp_path, recipe(tokenizer={"file": str(tmp_path / "words.json")}))
+    notes = json.loads((tmp_path / "shards" / "_stage.json").read_text())["extra"]["notes"]
+    assert any("encoded by tokenizers, which is slow: it has a WordLevel model" in note for note in notes)

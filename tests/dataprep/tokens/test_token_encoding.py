@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer, models, processors
 
 from dataprep.shards import fingerprint
-from dataprep.tokens import encode
+from dataprep.tokens import fast
 from dataprep.tokens.encode import Encoder, load_encoder
 from dataprep.tokens.settings import TokenizerSettings
 from dataprep.tokens.train import train_tokenizer
@@ -60,7 +60,7 @@ def test_decoding_gives_the_text_back_and_no_text_makes_a_control_token(text):
 def test_batches_larger_than_a_piece_are_encoded_whole(monkeypatch):
     texts = pa.array([*TEXTS, "", "x" * 100, *TEXTS], pa.large_string())
     whole = ENCODER.encode(texts)
-    monkeypatch.setattr(encode, "PIECE_BYTES", 16)
+    monkeypatch.setattr(fast, "PIECE_BYTES", 16)
     pieces = ENCODER.encode(texts)
     assert np.array_equal(whole[0], pieces[0])
     assert np.array_equal(whole[1], pieces[1])
