@@ -52,7 +52,7 @@ def _slot(key: Any, mask: Any) -> Any:
 
 
 @njit(nogil=True, cache=True)
-def _find(keys: Longs, table: Ints, key: int) -> Any:
+def _find(keys: Longs, table: Ints, key: Any) -> Any:
     """The pair's index, or NONE."""
     mask = np.int64(table.size - 1)
     at = _slot(key, mask)

@@ -2,14 +2,11 @@
 
 Decisions:
 - A word is found by the xxh3-64 of its bytes, which are then compared: counts are exact.
-- Memory is that of the different words (their bytes and about 40 more), not of the text.
+- Memory is that of the different words (their bytes and at least 48 more), not of the text.
 """
-
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
 from dataprep.compiled import njit
 from dataprep.text.utf8 import Bytes, Hashes, Longs, Utf8
@@ -17,9 +14,7 @@ from dataprep.text.xxh3 import xxh3
 from dataprep.tokens.pretokens import PADDING, Pattern, classes, slow_end
 
 ROWS = 1024  # texts looked at together: a copy of them is made
-NONE = -1
-
-Ints = NDArray[np.int32]
+EMPTY, ONE = np.uint64(0), np.uint64(1)
 
 
 class WordCounts:
@@ -28,13 +23,9 @@ class WordCounts:
     def __init__(self, pattern: Pattern) -> None:
         self._pattern = pattern
         self._words = 0
-        self._state: tuple[Bytes, Longs, Longs, Hashes, Ints] = (
-            np.empty(1 << 16, np.uint8),
-            np.zeros(1 << 12, np.int64),
-            np.empty(1 << 12, np.int64),
-            np.empty(1 << 12, np.uint64),
-            np.full(1 << 14, NONE, np.int32),
-        )
+        self._stored = np.empty(1 << 16, np.uint8)
+        self._records = np.zeros((1 << 12, 2), np.int64)  # where a word begins in ``stored``, and its count
+        self._slots = np.zeros((1 << 13, 2), np.uint64)  # hash of a word, its number + 1
 
     def add(self, texts: pa.ChunkedArray) -> None:
         """Count the words of a column of (large_)strings."""
@@ -45,27 +36,21 @@ class WordCounts:
                 first, last = column.offsets[0], column.offsets[-1]
                 padded = np.zeros(last - first + PADDING, np.uint8)
                 padded[: last - first] = column.values[first:last]
-                self._words, *state = _count(padded, column.offsets - first, *pattern, self._words, *self._state)
-                self._state = tuple(state)
+                self._words, self._stored, self._records, self._slots = _count(
+                    padded, column.offsets - first, *pattern, self._words, self._stored, self._records, self._slots
+                )
 
     @property
     def values(self) -> Bytes:
-        return self._state[0][: self._state[1][self._words]]
+        return self._stored[: self._records[self._words, 0]]
 
     @property
     def offsets(self) -> Longs:
-        return self._state[1][: self._words + 1]
+        return np.ascontiguousarray(self._records[: self._words + 1, 0])
 
     @property
     def counts(self) -> Longs:
-        return self._state[2][: self._words]
-
-
-@njit(nogil=True, cache=True)
-def _twice(array, size):  # type: ignore[no-untyped-def]
-    grown = np.empty(2 * size, array.dtype)
-    grown[: array.size] = array
-    return grown
+        return np.ascontiguousarray(self._records[: self._words, 1])
 
 
 @njit(nogil=True, cache=True)
@@ -77,44 +62,54 @@ def _same(values: Bytes, i: int, n: int, stored: Bytes, at: int) -> bool:
 
 
 @njit(nogil=True, cache=True)
-def _count(values, bounds, classes, cl100k, digits, ends, words, stored, offsets, counts, hashes, table):  # type: ignore[no-untyped-def]
+def _count(values, bounds, classes, cl100k, digits, ends, words, stored, records, slots):  # type: ignore[no-untyped-def]
+    mask = np.uint64(len(slots) - 1)
     for document in range(bounds.size - 1):
         i, end = bounds[document], bounds[document + 1]
         while i < end:
             stop = slow_end(values, i, end, classes, cl100k, digits, ends)
             n = stop - i
             key = xxh3(values, i, stop)
-            mask = np.uint64(table.size - 1)
-            slot = np.int64(key & mask)
-            word = table[slot]
-            while word != NONE and not (
-                hashes[word] == key
-                and offsets[word + 1] - offsets[word] == n
-                and _same(values, i, n, stored, offsets[word])
-            ):
-                slot = np.int64(np.uint64(slot + 1) & mask)
-                word = table[slot]
-            if word != NONE:
-                counts[word] += 1
-                i = stop
-                continue
-            used: Any = offsets[words]
-            if used + n > stored.size:
-                stored = _twice(stored, used + n)
-            stored[used : used + n] = values[i:stop]
-            hashes[words] = key
-            counts[words] = 1
-            table[slot] = words
-            words += 1
-            if words + 1 == offsets.size:
-                offsets, counts, hashes = _twice(offsets, words + 1), _twice(counts, words + 1), _twice(hashes, words + 1)
-                table = np.full(2 * table.size, NONE, np.int32)
-                mask = np.uint64(table.size - 1)
-                for known in range(words):
-                    slot = np.int64(hashes[known] & mask)
-                    while table[slot] != NONE:
-                        slot = np.int64(np.uint64(slot + 1) & mask)
-                    table[slot] = known
-            offsets[words] = used + n
+            slot = np.uint64(key & mask)
+            found = False
+            while slots[slot, 1] != EMPTY:
+                if slots[slot, 0] == key:
+                    word = np.int64(slots[slot, 1]) - 1
+                    place = records[word, 0]
+                    if records[word + 1, 0] - place == n and _same(values, i, n, stored, place):
+                        records[word, 1] += 1
+                        found = True
+                        break
+                slot = np.uint64(slot + ONE) & mask
+            if not found:
+                used = records[words, 0]
+                if used + n > stored.size:
+                    longer = np.empty(2 * (used + n), np.uint8)
+                    longer[:used] = stored[:used]
+                    stored = longer
+                stored[used : used + n] = values[i:stop]
+                records[words, 1] = 1
+                words += 1
+                slots[slot, 0], slots[slot, 1] = key, np.uint64(words)
+                if words + 1 == len(records):
+                    more = np.zeros((2 * len(records), 2), np.int64)
+                    more[: len(records)] = records
+                    records = more
+                    slots = _rehashed(slots)
+                    mask = np.uint64(len(slots) - 1)
+                records[words, 0] = used + n
             i = stop
-    return words, stored, offsets, counts, hashes, table
+    return words, stored, records, slots
+
+
+@njit(nogil=True, cache=True)
+def _rehashed(slots: Hashes) -> Hashes:
+    twice = np.zeros((2 * len(slots), 2), np.uint64)
+    mask = np.uint64(len(twice) - 1)
+    for old in range(len(slots)):
+        if slots[old, 1] != EMPTY:
+            slot = np.uint64(slots[old, 0] & mask)
+            while twice[slot, 1] != EMPTY:
+                slot = np.uint64(slot + ONE) & mask
+            twice[slot, 0], twice[slot, 1] = slots[old, 0], slots[old, 1]
+    return twice
