@@ -5,6 +5,7 @@ Decisions:
 """
 
 from collections.abc import Sequence
+from typing import cast
 
 from rich.console import Console, Group, JustifyMethod, RenderableType
 from rich.panel import Panel
@@ -16,11 +17,13 @@ from dataprep.report.funnel import Funnel, StageCounts, load_funnel
 from dataprep.report.html import FILE_NAME, write_report
 from dataprep.report.inspect import Document, sample
 from dataprep.report.layout import DOCUMENT_STAGES, KINDS, MANIFEST, parts, stages
+from dataprep.report.vocabulary import VocabularyFigures, load_vocabulary
 from dataprep.report.wording import count, one_line, paragraphs, share, short, size, value, visible
 from dataprep.shards import Manifest, Statistics, manifest, shard_statistics, verify_directory
 
 REASONS_SHOWN = 12
 TEXT_CHARACTERS = 400
+TOKENS_SHOWN = 8
 COLOURS = {"kept": "green", "removed": "yellow", "quarantined": "red"}
 PLACES = (
     ("report", FILE_NAME),
@@ -44,8 +47,12 @@ def summary(console: Console, out: str) -> None:
 
 
 def statistics(console: Console, out: str) -> None:
-    """Figures of the shards under a run's directory (or of a shards directory itself)."""
-    for table in stats_tables(shard_statistics(Manifest.load(_shards(out)))):
+    """Figures of the tokenizer and the shards under a run's directory (or of a shards directory itself)."""
+    figures = load_vocabulary(out)
+    for table in (
+        *(vocabulary_tables(figures) if figures else ()),
+        *stats_tables(shard_statistics(Manifest.load(_shards(out)))),
+    ):
         console.print(table)
         console.print()
 
@@ -168,6 +175,26 @@ def stats_tables(figures: Statistics) -> list[Table]:
     for path, checksum in figures.checksums.items():
         checksums.add_row(Text(visible(path)), checksum)
     return [table, lengths, facts, checksums]
+
+
+def vocabulary_tables(figures: VocabularyFigures) -> list[Table]:
+    """Bytes per token by source and language in the tokenizer's sample; then its tokens."""
+    table = Table(title="Tokenizer", box=None, header_style="bold", pad_edge=False, title_justify="left")
+    for name, justify in (("source", "left"), ("language", "left"), ("bytes", "right"), ("bytes a\ntoken", "right")):
+        table.add_column(name, justify=cast(JustifyMethod, justify))
+    for one in (*figures.groups, figures.total):
+        table.add_row(*map(_cell, one.name), count(one.bytes), f"{one.bytes_per_token:.3f}")
+    facts = Table(box=None, show_header=False, pad_edge=False)
+    for name, text in figures.facts:
+        facts.add_row(name, _cell(text))
+    for name, tokens in (("the longest", figures.longest), ("first not in the sample", figures.unused)):
+        if tokens:
+            facts.add_row(name, _cell(" ".join(text for _, text, _, _ in tokens[:TOKENS_SHOWN])))
+    return [table, facts]
+
+
+def _cell(text: str) -> Text:
+    return Text(visible(text))
 
 
 def inspect_view(documents: Sequence[Document]) -> RenderableType:

@@ -10,6 +10,7 @@ rulechange     which other rules: changed thresholds, another recipe, and how to
 story          one document through all stages: where it came from, where it went, and why
 page           one page of a run, read again where the run read it
 passages       what the corpus repeats and was therefore cut out of it
+vocabulary     what the tokenizer makes of its sample
 difference     what editing made of its text, in a few lines
 distributions  document lengths, languages, sources, signals and duplicates, counted with array kernels
 contamination  which items of evaluation sets the documents hold, from the columns of decontamination

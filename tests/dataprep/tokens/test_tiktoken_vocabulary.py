@@ -1,6 +1,7 @@
 """A tiktoken vocabulary becomes a tokenizer.json with tiktoken's ids for every text."""
 
 import base64
+import gzip
 import json
 
 import pyarrow as pa
@@ -59,6 +60,17 @@ def test_the_merges_of_a_trained_vocabulary_are_recovered(learned):
     data = train_tokenizer(pa.chunked_array([LEARNED], pa.large_string()), TokenizerSettings(vocabulary_size=400))
     converted = json.loads(convert(written(learned), "x.tiktoken", [], "gpt2"))
     assert converted["model"]["merges"] == json.loads(data)["model"]["merges"]
+
+
+def test_the_merges_that_gpt_2_was_published_with_are_recovered(shared_data):
+    folder = shared_data / "tokenizers" / "gpt2"
+    ids = json.loads(gzip.decompress((folder / "encoder.json.gz").read_bytes()))
+    ranks = {token_bytes(token): number for token, number in ids.items() if token != "<|endoftext|>"}
+    published = gzip.decompress((folder / "vocab.bpe.gz").read_bytes()).decode().splitlines()[1:]
+    converted = json.loads(convert(written(ranks), "gpt2.tiktoken", ["<|endoftext|>"], "gpt2"))["model"]
+    assert converted["merges"] == [line.split(" ") for line in published]
+    assert converted["vocab"] == ids
+    assert not converted["ignore_merges"]
 
 
 def test_control_tokens_follow_the_largest_rank_and_gaps_stay(learned):
