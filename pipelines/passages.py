@@ -58,6 +58,7 @@ class PassagesStage(Stage):
         "dataprep.passages",
         "dataprep.text.fold",
         "dataprep.text.utf8",
+        "dataprep.text.xxh3",
         "pipelines.passages",
     )
     upstream = ("unique",)

@@ -80,7 +80,9 @@ class TokenizerStage(Stage):
         if file is None:
             return []
         if not storage.exists(file):
-            raise ValueError(f"tokenizer.file: {file!r} does not exist; it must be a tokenizer.json")
+            raise ValueError(
+                f"tokenizer.file: {file!r} does not exist; it must be a tokenizer.json or a tiktoken vocabulary"
+            )
         return storage.list_files(file)
 
     def plan(self) -> list[Split]:

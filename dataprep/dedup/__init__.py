@@ -5,7 +5,7 @@ In the order data flows:
 - ``settings``    what a recipe may say about it
 - ``words``       text → lower-cased words and exact fingerprints, straight from the UTF-8 buffers
 - ``normalise``   other tools' words, by name; ``simplify`` is what they do to a text first
-- ``hashing``     xxh3 of a shingle's bytes, 64-bit mixing, partition numbers
+- ``hashing``     64-bit mixing, partition numbers
 - ``minhash``     signatures, bit-identical to ``datasketch.MinHash(scheme="affine32")``
 - ``origin``      the page a document is of, and the scope within which it is compared
 - ``policy``      which copy the recipe would rather keep, as a number

@@ -21,8 +21,9 @@ import pyarrow as pa
 import xxhash
 
 from dataprep.compiled import njit
-from dataprep.dedup.hashing import I64, U8, load8, xxh3
+from dataprep.dedup.hashing import I64, U8
 from dataprep.text.utf8 import Utf8, decode, encode
+from dataprep.text.xxh3 import load8, xxh3
 
 
 @cache

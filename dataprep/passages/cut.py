@@ -13,10 +13,10 @@ from functools import cache
 import numpy as np
 
 from dataprep.compiled import njit
-from dataprep.dedup.hashing import xxh3
 from dataprep.dedup.words import fold_words, space_table
 from dataprep.text.fold import fold_table
 from dataprep.text.utf8 import Bytes, Hashes, Longs, Utf8, decode
+from dataprep.text.xxh3 import xxh3
 
 NEWLINE = 0x0A
 _LETTER, _SPACE, _MARK, _LONG = 0, 1, 2, 3  # characters, and a byte that is only a part of one

@@ -15,6 +15,7 @@ spans       lines (both meanings of the word) and paragraphs
 ngrams      n-grams of words without case and punctuation, and a table to find given ones in
 repeats     duplicate lines and paragraphs, most frequent and repeated n-grams of words
 lower       lower case, as ``str.lower``
+xxh3        XXH3 of a piece of bytes, and loads of whole words
 trie        a list of words and phrases, found in text
 view        all of these for one batch, each computed once, on demand
 _reference  the same definitions in plain Python; the tests compare

@@ -13,6 +13,7 @@ from typing import Any
 import llvmlite.ir as ir  # type: ignore[import-untyped]
 import numba as nb
 import numpy as np
+import numpy.typing as npt
 from numba.core import types
 from numba.extending import intrinsic
 from numba.np.arrayobj import make_array
@@ -74,7 +75,7 @@ def _fold_product_of(context: Any, x: Any, y: Any) -> Any:
     return types.uint64(types.uint64, types.uint64), generate
 
 
-fold_product: Any = intrinsic(_fold_product_of)
+_fold_product: Any = intrinsic(_fold_product_of)
 
 
 @nb.njit(inline="always")
@@ -84,7 +85,7 @@ def _secret(at):  # type: ignore[no-untyped-def]
 
 @nb.njit(inline="always")
 def _mix16(data, at, secret):  # type: ignore[no-untyped-def]
-    return fold_product(load64(data, at) ^ _secret(secret), load64(data, at + 8) ^ _secret(secret + 8))
+    return _fold_product(load64(data, at) ^ _secret(secret), load64(data, at + 8) ^ _secret(secret + 8))
 
 
 @nb.njit(inline="always")
@@ -136,7 +137,7 @@ def xxh3(data, start, end):  # type: ignore[no-untyped-def]
         low = np.uint64(load64(data, start) ^ (_secret(24) ^ _secret(32)))
         high = np.uint64(load64(data, end - 8) ^ (_secret(40) ^ _secret(48)))
         h = np.uint64(np.uint64(n) + _swap_bytes(low))
-        return _avalanche(np.uint64(np.uint64(h + high) + fold_product(low, high)))
+        return _avalanche(np.uint64(np.uint64(h + high) + _fold_product(low, high)))
     if n > 3:
         h = np.uint64(np.uint64(load32(data, end - 4)) + (np.uint64(load32(data, start)) << np.uint64(32)))
         h = np.uint64(h ^ (_secret(8) ^ _secret(16)))
@@ -170,7 +171,7 @@ def _xxh3_long(data, start, end):  # type: ignore[no-untyped-def]
     _accumulate(lanes, data, end - 64, 121)
     h = np.uint64(np.uint64(n) * _P64_1)
     for i in range(4):
-        pair = fold_product(lanes[2 * i] ^ _secret(11 + 16 * i), lanes[2 * i + 1] ^ _secret(19 + 16 * i))
+        pair = _fold_product(lanes[2 * i] ^ _secret(11 + 16 * i), lanes[2 * i + 1] ^ _secret(19 + 16 * i))
         h = np.uint64(h + pair)
     return _avalanche(h)
 
@@ -184,10 +185,14 @@ def _accumulate(lanes, data, at, secret):  # type: ignore[no-untyped-def]
         lanes[i] = np.uint64(lanes[i] + np.uint64((key & _LOW) * (key >> np.uint64(32))))
 
 
-@nb.njit(inline="always")
-def xxh3_of_16(data, start, seed):  # type: ignore[no-untyped-def]
-    """XXH3 (64 bits) of the 16 bytes from ``start`` on, with a ``seed`` (uint64)."""
-    low = np.uint64(load64(data, start) ^ np.uint64((_secret(24) ^ _secret(32)) + seed))
-    high = np.uint64(load64(data, start + 8) ^ np.uint64((_secret(40) ^ _secret(48)) - seed))
-    h = np.uint64(_SIXTEEN + _swap_bytes(low))
-    return _avalanche(np.uint64(np.uint64(h + high) + fold_product(low, high)))
+@nb.njit(nogil=True, cache=True)
+def xxh3_of_16(rows: npt.NDArray[np.uint8], seed: np.uint64) -> npt.NDArray[np.uint64]:
+    """XXH3 (64 bits, with a seed) of every row of uint8[n, 16]."""
+    flat = rows.reshape(-1)
+    hashes = np.empty(len(rows), np.uint64)
+    for row in range(len(rows)):
+        low = np.uint64(load64(flat, 16 * row) ^ np.uint64((_secret(24) ^ _secret(32)) + seed))
+        high = np.uint64(load64(flat, 16 * row + 8) ^ np.uint64((_secret(40) ^ _secret(48)) - seed))
+        h = np.uint64(_SIXTEEN + _swap_bytes(low))
+        hashes[row] = _avalanche(np.uint64(np.uint64(h + high) + _fold_product(low, high)))
+    return hashes

@@ -15,9 +15,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from dataprep.text.utf8 import Bytes
-from dataprep.tokens import pretokens
-from dataprep.tokens.byte_level import PATTERNS, alphabet, write_tokenizer
+from dataprep.tokens.byte_level import alphabet, write_tokenizer
 from dataprep.tokens.learn import learn_merges
+from dataprep.tokens.pretokens import KERNELS
 from dataprep.tokens.settings import TokenizerSettings
 from dataprep.tokens.words import WordCounts
 
@@ -26,7 +26,7 @@ def train_tokenizer(texts: pa.ChunkedArray, settings: TokenizerSettings) -> byte
     """The bytes of ``tokenizer.json``. Raises ``ValueError`` when there is no text to learn from."""
     if not pc.sum(pc.binary_length(texts)).as_py():
         raise ValueError("tokenizer: no text to train on: the sample is empty")
-    words = WordCounts(pretokens.PATTERNS[PATTERNS[settings.pre_tokenizer]])
+    words = WordCounts(KERNELS[settings.pre_tokenizer])
     words.add(texts)
     controls = settings.control_tokens
     tokens = [bytes([byte]) for byte in _bytes_by_id()]

@@ -11,9 +11,8 @@ import pyarrow as pa
 from dataprep.compiled import njit
 from dataprep.text.utf8 import Bytes, Hashes, Longs, Utf8
 from dataprep.text.xxh3 import xxh3
-from dataprep.tokens.pretokens import PADDING, Pattern, classes, slow_end
+from dataprep.tokens.pretokens import Pattern, classes, pretoken_end
 
-ROWS = 1024  # texts looked at together: a copy of them is made
 EMPTY, ONE = np.uint64(0), np.uint64(1)
 
 
@@ -29,16 +28,19 @@ class WordCounts:
 
     def add(self, texts: pa.ChunkedArray) -> None:
         """Count the words of a column of (large_)strings."""
-        pattern = (classes(), self._pattern.cl100k, self._pattern.digits, self._pattern.ends)
         for chunk in texts.chunks:
-            for start in range(0, len(chunk), ROWS):
-                column = Utf8.of(chunk.slice(start, ROWS))
-                first, last = column.offsets[0], column.offsets[-1]
-                padded = np.zeros(last - first + PADDING, np.uint8)
-                padded[: last - first] = column.values[first:last]
-                self._words, self._stored, self._records, self._slots = _count(
-                    padded, column.offsets - first, *pattern, self._words, self._stored, self._records, self._slots
-                )
+            column = Utf8.of(chunk)
+            self._words, self._stored, self._records, self._slots = _count(
+                column.values,
+                column.offsets,
+                classes(),
+                self._pattern.cl100k,
+                self._pattern.digits,
+                self._words,
+                self._stored,
+                self._records,
+                self._slots,
+            )
 
     @property
     def values(self) -> Bytes:
@@ -62,12 +64,12 @@ def _same(values: Bytes, i: int, n: int, stored: Bytes, at: int) -> bool:
 
 
 @njit(nogil=True, cache=True)
-def _count(values, bounds, classes, cl100k, digits, ends, words, stored, records, slots):  # type: ignore[no-untyped-def]
+def _count(values, bounds, classes, cl100k, digits, words, stored, records, slots):  # type: ignore[no-untyped-def]
     mask = np.uint64(len(slots) - 1)
     for document in range(bounds.size - 1):
         i, end = bounds[document], bounds[document + 1]
         while i < end:
-            stop = slow_end(values, i, end, classes, cl100k, digits, ends)
+            stop = pretoken_end(values, i, end, classes, cl100k, digits)
             n = stop - i
             key = xxh3(values, i, stop)
             slot = np.uint64(key & mask)

@@ -11,10 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dataprep.dedup import _reference
-from dataprep.dedup.hashing import partition_of, xxh3
+from dataprep.dedup.hashing import partition_of
 from dataprep.dedup.words import collapse_spaces, exact_hashes, fold_words, space_table
 from dataprep.text.fold import fold_table
 from dataprep.text.utf8 import Utf8
+from dataprep.text.xxh3 import xxh3
 
 # letters whose lower case is longer, shorter, several characters or depends on context; marks; spaces of every kind
 HARD = "ȺȾK\u212aİıΣσςÀß\u0307\u0301_0٣Ⅷ½你好мирЖ\u200b\u00a0\u2003\u3000\x1c\x85\n\t -'’.\U00010400\U0001d7d8😀"

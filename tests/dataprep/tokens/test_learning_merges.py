@@ -11,14 +11,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 
-from dataprep.tokens import pretokens
 from dataprep.tokens.byte_level import PATTERNS, alphabet, spelled, token_bytes
 from dataprep.tokens.learn import learn_merges
+from dataprep.tokens.pretokens import KERNELS
 from dataprep.tokens.settings import TokenizerSettings
 from dataprep.tokens.train import train_tokenizer
 from dataprep.tokens.words import WordCounts
 
-TEXTS = st.lists(st.text(st.sampled_from("aab bcé小麦1234 \n'sßΣ\u0301\t!.🙂"), max_size=60), min_size=1, max_size=8)
+LETTERS = st.sampled_from("aabstDRVEldmſ bcé小麦1234½٣ \n\r'\u00a0\u3000ßΣ\u0301\t!.🙂'")
+TEXTS = st.lists(st.text(LETTERS, max_size=60), min_size=1, max_size=8)
+    st.text(st.sampled_from("aabstDRVEldmſ bcé小麦1234½٣ \n\r'\u00a0\u3000ßΣ\u0301\t!.🙂'"), max_size=60),
+    min_size=1,
+    max_size=8,
+)
 
 
 def trained_by_tokenizers(texts, options):
@@ -116,12 +121,13 @@ def test_a_file_of_real_text_in_many_languages_is_that_of_tokenizers(shared_data
     )
 
 
-@given(texts=TEXTS)
-@settings(max_examples=50, deadline=None)
-def test_words_are_counted_as_the_pre_tokenizer_cuts_them(texts):
-    cutter = pre_tokenizers.Split(Regex(PATTERNS["qwen2"]), "isolated")
+@pytest.mark.parametrize("name", PATTERNS)
+@settings(max_examples=100, deadline=None)
+@given(texts=TEXTS | st.lists(st.text(max_size=40), min_size=1, max_size=3))
+def test_words_are_counted_as_the_pre_tokenizer_cuts_them(name, texts):
+    cutter = pre_tokenizers.Split(Regex(PATTERNS[name]), "isolated")
     wanted = Counter(word for text in texts for word, _ in cutter.pre_tokenize_str(text))
-    words = WordCounts(pretokens.PATTERNS[PATTERNS["qwen2"]])
+    words = WordCounts(KERNELS[name])
     words.add(pa.chunked_array([texts, texts], pa.large_string()))
     words.add(pa.chunked_array([texts], pa.string()))
     data, ends = words.values.tobytes(), words.offsets.tolist()
@@ -131,7 +137,7 @@ def test_words_are_counted_as_the_pre_tokenizer_cuts_them(texts):
 
 def test_more_words_than_the_tables_begin_with_are_all_counted():
     numbers = [f" {number:06d}" for number in range(20_000)]
-    words = WordCounts(pretokens.PATTERNS[PATTERNS["gpt2"]])
+    words = WordCounts(KERNELS["gpt2"])
     words.add(pa.chunked_array([["".join(numbers)], numbers[:5_000]], pa.large_string()))
     assert words.counts.tolist() == [2] * 5_000 + [1] * 15_000
     assert words.values.tobytes().decode() == "".join(numbers)
