@@ -20,10 +20,6 @@ from dataprep.tokens.words import WordCounts
 
 LETTERS = st.sampled_from("aabstDRVEldmſ bcé小麦1234½٣ \n\r'\u00a0\u3000ßΣ\u0301\t!.🙂'")
 TEXTS = st.lists(st.text(LETTERS, max_size=60), min_size=1, max_size=8)
-    st.text(st.sampled_from("aabstDRVEldmſ bcé小麦1234½٣ \n\r'\u00a0\u3000ßΣ\u0301\t!.🙂'"), max_size=60),
-    min_size=1,
-    max_size=8,
-)
 
 
 def trained_by_tokenizers(texts, options):
