@@ -3,8 +3,9 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from time import monotonic
+from typing import cast
 
-from rich.console import Console
+from rich.console import Console, JustifyMethod
 from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn, TransferSpeedColumn
 from rich.table import Table
 from rich.text import Text
@@ -13,6 +14,7 @@ from dataprep import storage
 from dataprep.report.layout import MANIFEST, stages
 from dataprep.report.trace import Trace
 from dataprep.report.trace import trace as find_trace
+from dataprep.report.vocabulary import VocabularyFigures, load_vocabulary
 from dataprep.report.wording import count, one_line, size, visible
 from dataprep.shards import (
     Manifest,
@@ -26,12 +28,17 @@ from dataprep.shards import (
 )
 from dataprep.shards.export import check
 
+TOKENS_SHOWN = 8
 LISTED = 20  # shards whose checksums are shown; the manifest has all
 
 
 def statistics(console: Console, out: str) -> None:
-    """Figures of the shards under a run's directory (or of a shards directory itself)."""
-    for table in stats_tables(shard_statistics(Manifest.load(shards_in(out)))):
+    """Figures of the tokenizer and the shards under a run's directory (or of a shards directory itself)."""
+    figures = load_vocabulary(out)
+    for table in (
+        *(vocabulary_tables(figures) if figures else ()),
+        *stats_tables(shard_statistics(Manifest.load(shards_in(out)))),
+    ):
         console.print(table)
         console.print()
 
@@ -120,6 +127,26 @@ def stats_tables(figures: Statistics) -> list[Table]:
     if len(figures.checksums) > LISTED:
         checksums.add_row(Text(f"… and {count(len(figures.checksums) - LISTED)} more in {manifest.FILE_NAME}"), "")
     return [table, lengths, facts, checksums]
+
+
+def vocabulary_tables(figures: VocabularyFigures) -> list[Table]:
+    """Bytes per token by source and language in the tokenizer's sample; then its tokens."""
+    table = Table(title="Tokenizer", box=None, header_style="bold", pad_edge=False, title_justify="left")
+    for name, justify in (("source", "left"), ("language", "left"), ("bytes", "right"), ("bytes a\ntoken", "right")):
+        table.add_column(name, justify=cast(JustifyMethod, justify))
+    for one in (*figures.groups, figures.total):
+        table.add_row(*map(_cell, one.name), count(one.bytes), f"{one.bytes_per_token:.3f}")
+    facts = Table(box=None, show_header=False, pad_edge=False)
+    for name, text in figures.facts:
+        facts.add_row(name, _cell(text))
+    for name, tokens in (("the longest", figures.longest), ("first not in the sample", figures.unused)):
+        if tokens:
+            facts.add_row(name, _cell(" ".join(text for _, text, _, _ in tokens[:TOKENS_SHOWN])))
+    return [table, facts]
+
+
+def _cell(text: str) -> Text:
+    return Text(visible(text))
 
 
 def trace_table(found: Trace) -> Table:

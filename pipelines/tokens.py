@@ -1,7 +1,7 @@
 """The last two stages: the documents left → ``tokenizer/tokenizer.json`` → ``shards/<source>/<split>-00000.arrow``.
 
-Tokenizer, two pipelines: *measure* counts documents and bytes per source, part by part; *sample* brings a bounded
-sample to one place and trains there (or measures the tokenizer that the recipe gives).
+Tokenizer, two pipelines: *measure* counts documents and bytes per source and language, part by part; *sample* brings a
+bounded sample to one place, trains there, and writes what the tokenizer (or the one that the recipe gives) makes of it.
 Shards, one pipeline: *encode* turns parts into ids and regroups them by shard; each shard is sorted and written in the
 memory of one shard; the driver writes the manifest from the receipts.
 """
@@ -25,10 +25,13 @@ from dataprep.tally import Tally
 from dataprep.tokens import sample
 from dataprep.tokens.assign import ShardPlan
 from dataprep.tokens.encode import Encoder, load_encoder
-from dataprep.tokens.measure import CorpusMeasure
+from dataprep.tokens.measure import LANGUAGE, NO_LANGUAGE, CorpusMeasure
 from dataprep.tokens.regroup import collect_shard, encode_rows
+from dataprep.tokens.sample import SamplePlan
 from dataprep.tokens.settings import TokenizerSettings
+from dataprep.tokens.tiktoken import convert
 from dataprep.tokens.train import train_tokenizer
+from dataprep.tokens.vocabulary import VocabularyUse
 from pipelines.batches import Split
 from pipelines.receipts import Receipt
 from pipelines.shuffle import Each, Kind
@@ -39,8 +42,8 @@ if TYPE_CHECKING:
 
 COLUMNS = ["id", "text", "source"]
 TOKENIZER_FILE = "tokenizer.json"
+REPORT_FILE = "report.json"
 PLAN_FILE = "_work/plan.json"
-MEASURED_BYTES = 4 << 20  # of the sample, to know the tokenizer's bytes per token
 
 
 class TokenizerStage(Stage):
@@ -48,14 +51,20 @@ class TokenizerStage(Stage):
     title = "train tokenizer"
     code = (
         "dataprep.shards.layout",
-        "dataprep.text.xxh3",
+        "dataprep.text",
+        "dataprep.tokens.byte_level",
         "dataprep.tokens.encode",
         "dataprep.tokens.fast",
         "dataprep.tokens.hashing",
+        "dataprep.tokens.learn",
         "dataprep.tokens.measure",
+        "dataprep.tokens.pretokens",
         "dataprep.tokens.sample",
         "dataprep.tokens.support",
+        "dataprep.tokens.tiktoken",
         "dataprep.tokens.train",
+        "dataprep.tokens.vocabulary",
+        "dataprep.tokens.words",
         "pipelines.tokens",
     )
     libraries = ("fastokens", "tokenizers")
@@ -73,7 +82,9 @@ class TokenizerStage(Stage):
         if file is None:
             return []
         if not storage.exists(file):
-            raise ValueError(f"tokenizer.file: {file!r} does not exist; it must be a tokenizer.json")
+            raise ValueError(
+                f"tokenizer.file: {file!r} does not exist; it must be a tokenizer.json or a tiktoken vocabulary"
+            )
         return storage.list_files(file)
 
     def plan(self) -> list[Split]:
@@ -87,13 +98,16 @@ class TokenizerStage(Stage):
 
     def build(self, splits: beam.PCollection) -> beam.PCollection:
         learn = LearnTokenizer(self.directory, self.recipe.tokenizer)
-        return splits | self.shuffle("sample", SamplePart(self.recipe.seed), learn)
+        plan = storage.join(self.directory, PLAN_FILE)
+        return splits | self.shuffle("sample", SamplePart(self.recipe.seed, plan), learn)
 
     def execute(self, run: Run) -> None:
-        given = self.recipe.tokenizer.file
-        if given is not None:  # workers elsewhere may not see the file
-            data = storage.read_bytes(given)
-            Encoder(data, self.recipe.tokenizer.eos_token, given)
+        settings = self.recipe.tokenizer
+        if settings.file is not None:  # workers elsewhere may not see the file
+            data = storage.read_bytes(settings.file)
+            if settings.is_tiktoken:
+                data = convert(data, settings.file, settings.control_tokens, settings.pre_tokenizer)
+            Encoder(data, settings.eos_token, settings.file, settings.bos_token)
             storage.write_bytes(storage.join(self.directory, TOKENIZER_FILE), data)
         parts = self.plan()
         run("measure", self.build_measure, parts)
@@ -101,15 +115,21 @@ class TokenizerStage(Stage):
         if corpus.bytes == 0:
             where = storage.join(self.out, self.upstream[0], "kept")
             raise ValueError(f"tokenizer: no text is left in {where}; the stages before removed everything there was")
-        threshold = sample.sample_threshold(corpus, self.recipe.tokenizer.sample_bytes)
-        splits = [Split.of(part.index, part.size, part.load() | {"threshold": threshold}) for part in parts]
-        run("sample", self.build, splits)
+        plan = SamplePlan.of(corpus, settings)
+        storage.write_json(storage.join(self.directory, PLAN_FILE), plan.to_json())
+        run("sample", self.build, parts)
 
     def finish(self) -> tuple[Tally, dict[str, Any]]:
         (learned,) = self.receipts("sample.reduce")
         measured = self.receipts("measure")
         tally = Tally.total(Tally.from_json(receipt["tally"]) for receipt in measured)
-        return tally, {"corpus": self._corpus().to_json(), **learned["work"]}
+        corpus = self._corpus()
+        use = VocabularyUse.from_json(storage.read_json(storage.join(self.directory, REPORT_FILE)))
+        notes = []
+        if "language" in self.recipe.tokenizer.balance_by and {label for _, label in corpus.groups} == {NO_LANGUAGE}:
+            notes.append(f"languages are not balanced: no document has {LANGUAGE}, which clean.steps: [language] adds")
+        known = {"corpus": corpus.to_json(), "estimated_tokens": use.corpus_tokens(corpus), "notes": notes}
+        return tally, known | learned["work"]
 
     def _corpus(self) -> CorpusMeasure:
         return CorpusMeasure.total(CorpusMeasure.from_json(r["work"]) for r in self.receipts("measure"))
@@ -160,18 +180,14 @@ class ShardsStage(Stage):
         file = storage.join(tokenizer, TOKENIZER_FILE)
         if fingerprint(storage.read_bytes(file)) != learned["fingerprint"]:
             raise ValueError(f"{file}: the file has changed since the tokenizer stage wrote it; remove {tokenizer}")
-        plan = ShardPlan.of(
-            CorpusMeasure.from_json(learned["corpus"]),
-            learned["measured_bytes"],
-            learned["measured_tokens"],
-            self.recipe.shards,
-            self.recipe.seed,
-        )
+        corpus = CorpusMeasure.from_json(learned["corpus"])
+        plan = ShardPlan.of(corpus, corpus.bytes, learned["estimated_tokens"], self.recipe.shards, self.recipe.seed)
         job = {
             "plan": plan.to_json(),
             "tokenizer": file,
             "fingerprint": learned["fingerprint"],
             "eos_token": self.recipe.tokenizer.eos_token,
+            "bos_token": self.recipe.tokenizer.bos_token,
             "columns": self.recipe.shards.columns,
         }
         storage.write_json(storage.join(self.directory, PLAN_FILE), job)
@@ -196,7 +212,7 @@ class ShardsStage(Stage):
             "notes": [],
         }
         job = storage.read_json(storage.join(self.directory, PLAN_FILE))
-        slow = load_encoder(job["tokenizer"], job["eos_token"], job["fingerprint"]).note
+        slow = _encoder(job).note
         if slow is not None:
             extra["notes"].append(slow)
         if not manifest.select("validation"):
@@ -212,7 +228,7 @@ class MeasurePart:
 
     def __call__(self, split: Split, receipt: Receipt) -> dict[str, Any]:
         corpus = CorpusMeasure()
-        for batch in read_part(split.load()["path"], COLUMNS):
+        for batch in read_part(split.load()["path"], [*COLUMNS, LANGUAGE]):
             corpus.add(batch, self.seed)
             _count(batch, receipt)
         return corpus.to_json()
@@ -221,11 +237,12 @@ class MeasurePart:
 @dataclass(frozen=True)
 class SamplePart:
     seed: int
+    plan: str
 
     def __call__(self, split: Split, receipt: Receipt) -> Iterator[tuple[int, pa.RecordBatch]]:
-        work = split.load()
-        for batch in read_part(work["path"], COLUMNS):
-            yield 0, sample.candidates(batch, self.seed, work["threshold"])
+        plan = SamplePlan.from_json(storage.read_json(self.plan))
+        for batch in read_part(split.load()["path"], [*COLUMNS, LANGUAGE]):
+            yield 0, sample.candidates(batch, self.seed, plan)
             receipt.pulse()
 
 
@@ -235,24 +252,25 @@ class LearnTokenizer:
     settings: TokenizerSettings
 
     def __call__(self, partition: int, batches: Iterable[pa.RecordBatch], receipt: Receipt) -> dict[str, Any]:
-        texts = sample.cut(pa.Table.from_batches(list(batches), schema=sample.SCHEMA), self.settings.sample_bytes)
+        plan = SamplePlan.from_json(storage.read_json(storage.join(self.directory, PLAN_FILE)))
+        rows = sample.cut(batches, plan)
         path = storage.join(self.directory, TOKENIZER_FILE)
         if self.settings.file is None:
-            data = train_tokenizer(texts, self.settings)
+            data = train_tokenizer(pa.chunked_array([rows.column("text")]), self.settings)
             storage.write_bytes(path, data)
         else:
             data = storage.read_bytes(path)
-        encoder = Encoder(data, self.settings.eos_token, path)
-        measured_bytes, measured_tokens = encoder.measure(texts, MEASURED_BYTES)
+        encoder = Encoder(data, self.settings.eos_token, path, self.settings.bos_token)
+        use = VocabularyUse.of(encoder, rows, self.settings)
+        storage.write_json(storage.join(self.directory, REPORT_FILE), use.to_json())
         return {
             "fingerprint": fingerprint(data),
             "vocabulary_size": encoder.vocabulary_size,
             "eos_id": encoder.eos_id,
-            "sample_bytes": pc.sum(pc.binary_length(texts)).as_py(),
-            "sample_documents": len(texts),
-            "measured_bytes": measured_bytes,
-            "measured_tokens": measured_tokens,
-            "bytes_per_token": round(measured_bytes / max(measured_tokens, 1), 4),
+            "sample_bytes": use.sample_bytes,
+            "sample_tokens": use.sample_tokens,
+            "sample_documents": rows.num_rows,
+            "bytes_per_token": round(use.sample_bytes / max(use.sample_tokens, 1), 4),
         }
 
 
@@ -263,7 +281,7 @@ class EncodePart:
     def __call__(self, split: Split, receipt: Receipt) -> Iterator[tuple[int, pa.RecordBatch]]:
         job = storage.read_json(self.job)
         plan = ShardPlan.from_json(job["plan"])
-        encoder = load_encoder(job["tokenizer"], job["eos_token"], job["fingerprint"])
+        encoder = _encoder(job)
         counts = {"documents": 0, "bytes": 0, "tokens": 0}
         for batch in read_part(split.load()["path"], [*COLUMNS, *job["columns"]]):
             for partition, rows in encode_rows(batch, encoder, plan, job["columns"]):
@@ -282,7 +300,7 @@ class WriteShard:
 
     def __call__(self, partition: int, batches: Iterable[pa.RecordBatch], receipt: Receipt) -> dict[str, Any]:
         job = storage.read_json(self.job)
-        encoder = load_encoder(job["tokenizer"], job["eos_token"], job["fingerprint"])
+        encoder = _encoder(job)
         source, split, index = ShardPlan.from_json(job["plan"]).place(partition)
         rows = collect_shard(batches)
         receipt.tally.take(len(rows.doc_ids))
@@ -298,9 +316,14 @@ class WriteShard:
             tokenizer_fingerprint=encoder.fingerprint,
             vocabulary_size=encoder.vocabulary_size,
             eos_id=encoder.eos_id,
+            bos_id=encoder.bos_id,
             text_bytes=rows.bytes,
             columns=rows.columns,
         ).to_json()
+
+
+def _encoder(job: dict[str, Any]) -> Encoder:
+    return load_encoder(job["tokenizer"], job["eos_token"], job["fingerprint"], job["bos_token"])
 
 
 def _parts(stage: Stage) -> list[Split]:

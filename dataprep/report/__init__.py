@@ -11,6 +11,7 @@ story          one document through all stages: where it came from, where it wen
 trace          a token of the shards → its document and the text around it
 page           one page of a run, read again where the run read it
 passages       what the corpus repeats and was therefore cut out of it
+vocabulary     what the tokenizer makes of its sample
 difference     what editing made of its text, in a few lines
 distributions  document lengths, languages, sources, signals and duplicates, counted with array kernels
 contamination  which items of evaluation sets the documents hold, from the columns of decontamination

@@ -15,6 +15,7 @@ from dataprep.report.inspect import Document, any_of, find, sample, sample_by_re
 from dataprep.report.layout import DOCUMENT_STAGES
 from dataprep.report.markup import Html, join, tag
 from dataprep.report.style import CSS
+from dataprep.report.vocabulary import load_vocabulary, vocabulary
 from dataprep.shards import LengthHistogram, Manifest, Statistics, shard_statistics
 
 FILE_NAME = "report.html"
@@ -46,6 +47,7 @@ def render(out: str) -> str:
         sections.reason_tables(funnel),
         *_distributions(out, present, statistics),
         *_samples(out, present, funnel),
+        vocabulary(load_vocabulary(out)),
         sections.shard_figures(statistics, _lengths(manifest), problem),
         sections.machinery(funnel),
         _footer(funnel),

@@ -39,12 +39,14 @@ PROBE = [
 class FastEncoder:
     """Raises ``ValueError`` saying why this tokenizer is left to ``tokenizers``."""
 
-    def __init__(self, tokenizer_json: bytes, reference: Tokenizer, eos_id: int, dtype: np.dtype[Any]) -> None:
+    def __init__(
+        self, tokenizer_json: bytes, reference: Tokenizer, bos_id: int | None, eos_id: int, dtype: np.dtype[Any]
+    ) -> None:
         """``reference``: the same file, loaded with ``tokenizers``, special tokens encoded as text."""
         unknown = unsupported(tokenizer_json, reference)
         if unknown is not None:
             raise ValueError(f"it has {unknown}")
-        self.reference, self.eos_id, self.dtype = reference, eos_id, dtype
+        self.reference, self.bos_id, self.eos_id, self.dtype = reference, bos_id, eos_id, dtype
         try:
             self.tokenizer = FastTokenizer.from_json_str(tokenizer_json.decode())
         except Exception as error:  # the library raises several kinds
@@ -89,14 +91,16 @@ class FastEncoder:
                 raise RuntimeError(f"fastokens and tokenizers give different ids for {beginning!r}")
         parts: list[NDArray[Any]] = []
         offsets = np.zeros(len(texts) + 1, np.int64)
+        bos = np.array([] if self.bos_id is None else [self.bos_id], self.dtype)
+        added = len(bos) + 1
         row = size = 0
         for piece in pieces(texts):
             flat, borders = self._flat(piece.to_pylist())
             ids, ends = np.frombuffer(flat, np.uint32), np.frombuffer(borders, np.uint64).astype(np.int64)
-            closed = np.empty(len(ids) + len(piece), self.dtype)
-            _close(ids, ends, self.eos_id, closed)
+            closed = np.empty(len(ids) + added * len(piece), self.dtype)
+            _close(ids, ends, bos, self.eos_id, closed)
             parts.append(closed)
-            offsets[row + 1 : row + 1 + len(piece)] = size + ends[1:] + np.arange(1, len(piece) + 1)
+            offsets[row + 1 : row + 1 + len(piece)] = size + ends[1:] + added * np.arange(1, len(piece) + 1)
             row += len(piece)
             size += len(closed)
         return (np.concatenate(parts) if parts else np.empty(0, self.dtype)), offsets
@@ -111,9 +115,15 @@ def pieces(texts: pa.Array) -> list[pa.Array]:
 
 
 @njit(nogil=True, cache=True)
-def _close(ids: NDArray[np.uint32], offsets: NDArray[np.int64], eos: int, out: NDArray[Any]) -> None:
-    """Copy the ids of every document, narrowed, with EOS behind them."""
+def _close(ids: NDArray[np.uint32], offsets: NDArray[np.int64], bos: NDArray[Any], eos: int, out: NDArray[Any]) -> None:
+    """Copy the ids of every document, narrowed, with EOS behind them and ``bos``, of one id or none, before."""
+    at = 0
     for document in range(len(offsets) - 1):
+        for token in bos:
+            out[at] = token
+            at += 1
         for i in range(offsets[document], offsets[document + 1]):
-            out[i + document] = ids[i]
-        out[offsets[document + 1] + document] = eos
+            out[at] = ids[i]
+            at += 1
+        out[at] = eos
+        at += 1

@@ -8,7 +8,7 @@ from rich.console import Console
 
 from dataprep import storage
 from pipelines import show, show_shards
-from tests.dataprep.report.conftest import MadeRun, make_run
+from tests.dataprep.report.conftest import MadeRun, group, make_run, write_vocabulary
 
 
 @pytest.fixture(scope="module")
@@ -101,3 +101,14 @@ def test_shards_that_are_not_finished_are_neither_counted_nor_called_damaged(tmp
     for command in (show_shards.statistics, show_shards.verify):
         with pytest.raises(ValueError, match="the shards stage of this run is not finished"):
             command(console, run.out)
+
+
+def test_the_statistics_say_what_the_tokenizer_makes_of_each_language(tmp_path: Path) -> None:
+    made = make_run(tmp_path)
+    write_vocabulary(made.out, [group("web", "sw", 100, 80), group("web\x1b[31m", "en", 1_000, 200)])
+    console = screen(200)
+    show_shards.statistics(console, made.out)
+    text = printed(console)
+    for words in ("web␛[31m", "5.000", "1.250", "64 (25.0%)", "' <script>'", "<|endoftext|> 0"):
+        assert words in text
+    assert "web/train-00000.arrow" in text

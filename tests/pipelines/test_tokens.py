@@ -1,5 +1,6 @@
 """From unique documents to shards on a real Beam runner: one truth for any order, division and repetition."""
 
+import base64
 import io
 import json
 import random
@@ -19,6 +20,7 @@ from dataprep.document import SCHEMA, BatchBuilder, document_id
 from dataprep.parts import PartWriter
 from dataprep.recipe import parse_recipe
 from dataprep.shards import Manifest, verify_directory
+from dataprep.tokens.byte_level import token_bytes
 from dataprep.tokens.encode import Encoder
 from pipelines import show_shards
 from pipelines.batches import Split
@@ -90,7 +92,7 @@ def run(out, settings, runner=None, stages=(TokenizerStage, ShardsStage)):
 def files(out):
     """Everything a run leaves for its reader: tokenizer, shards, manifest."""
     found = {str(path.relative_to(out)): path.read_bytes() for path in (out / "shards").glob("[a-z]*/*.arrow")}
-    for name in ("tokenizer/tokenizer.json", "shards/manifest.json"):
+    for name in ("tokenizer/tokenizer.json", "tokenizer/report.json", "shards/manifest.json"):
         found[name] = (out / name).read_bytes()
     return found
 
@@ -261,6 +263,17 @@ def test_another_seed_gives_other_shards_of_the_same_documents(finished, tmp_pat
     assert manifest.documents == first.documents
 
 
+def test_documents_begin_with_a_bos_token_if_the_recipe_names_one(tmp_path):
+    write_parts(tmp_path, corpus(30), 2)
+    run(tmp_path, recipe(tokenizer={"vocabulary_size": 300, "sample_bytes": 8_000, "bos_token": "<s>"}))
+    manifest = Manifest.load(str(tmp_path / "shards"))
+    assert manifest.bos_id is not None
+    for info in manifest.shards:
+        opened = manifest.open(info)
+        assert (opened.tokens[opened.offsets[:-1]] == manifest.bos_id).all()
+        assert np.count_nonzero(opened.tokens == manifest.bos_id) == opened.documents
+
+
 def test_a_given_tokenizer_is_used_as_it_is(finished, tmp_path):
     write_parts(tmp_path, corpus(), 2)
     given = finished / "tokenizer" / "tokenizer.json"
@@ -268,6 +281,37 @@ def test_a_given_tokenizer_is_used_as_it_is(finished, tmp_path):
     manifest.check_tokenizer(str(given))
     assert (tmp_path / "tokenizer" / "tokenizer.json").read_bytes() == given.read_bytes()
     assert manifest.tokens == Manifest.load(str(finished / "shards")).tokens
+
+
+def test_a_tiktoken_vocabulary_is_converted_and_gives_the_same_ids_for_text(finished, tmp_path):
+    write_parts(tmp_path, corpus(), 2)
+    trained = json.loads((finished / "tokenizer" / "tokenizer.json").read_text())["model"]["vocab"]
+    lines = [(token_bytes(token), number - 1) for token, number in trained.items() if number]
+    given = tmp_path / "given.tiktoken"
+    given.write_bytes(b"".join(base64.b64encode(token) + b" %d\n" % rank for token, rank in lines))
+    manifest = run(tmp_path, recipe(tokenizer={"file": str(given), "pre_tokenizer": "gpt2"}))
+    assert manifest.tokens == Manifest.load(str(finished / "shards")).tokens
+    assert manifest.eos_id == 299
+    assert (tmp_path / "tokenizer" / "report.json").exists()
+
+
+def test_the_balance_and_what_it_lacks_are_in_the_stage(finished, tmp_path):
+    write_parts(tmp_path, corpus(), 3)
+    settings = {"vocabulary_size": 300, "sample_bytes": 2_000, "balance_by": ["source", "language"], "balance_alpha": 0}
+    run(tmp_path, recipe(tokenizer=settings))
+    extra = json.loads((tmp_path / "tokenizer" / "_stage.json").read_text())["extra"]
+    groups = json.loads((tmp_path / "tokenizer" / "report.json").read_text())["groups"]
+    assert [(group["source"], group["language"]) for group in groups] == [("books", ""), ("web", "")]
+    assert all(group["bytes"] == pytest.approx(1_000, abs=4) for group in groups)
+    (note,) = extra["notes"]
+    assert note == "languages are not balanced: no document has language.label, which clean.steps: [language] adds"
+    balanced, plain = (
+        json.loads((out / "tokenizer" / "_stage.json").read_text())["extra"] for out in (tmp_path, finished)
+    )
+    assert plain["notes"] == []
+    assert balanced["corpus"] == plain["corpus"]
+    tokens = Manifest.load(str(finished / "shards")).tokens
+    assert plain["estimated_tokens"] == pytest.approx(tokens, rel=0.1)
 
 
 def test_a_given_tokenizer_that_is_missing_or_broken_is_named(tmp_path):

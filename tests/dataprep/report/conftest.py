@@ -204,6 +204,27 @@ def write_shards(root: Path, batch: pa.RecordBatch) -> None:
     write_manifest(directory, tally)
 
 
+def _token(number: int, text: str, count: int) -> dict[str, object]:
+    return {"id": number, "text": text, "bytes": len(text.encode()), "count": count}
+
+
+def write_vocabulary(out: str, groups: list[dict[str, object]]) -> None:
+    """What the tokenizer stage writes about a vocabulary of 256 tokens for text."""
+    value = {
+        "groups": groups,
+        "tokens": 256,
+        "unused": 64,
+        "unused_first": [_token(258, " <script>", 0)],
+        "longest": [_token(299, "        ", 1234)],
+        "control_tokens": {"<|user|>": 1, "<|endoftext|>": 0},
+    }
+    storage.write_json(f"{out}/tokenizer/report.json", value)
+
+
+def group(source: str, language: str, size: int, tokens: int) -> dict[str, object]:
+    return {"source": source, "language": language, "bytes": size, "tokens": tokens}
+
+
 def make_run(root: Path, count: int = 200, until: str = "shards") -> MadeRun:
     """Every stage up to ``until``, finished."""
     batch = documents(count)

@@ -77,6 +77,22 @@ def test_an_empty_document_is_its_separator():
     assert offsets.tolist() == [0, 1, 2]
 
 
+@pytest.mark.parametrize("slow", [False, True])
+def test_a_bos_token_begins_each_document_if_one_is_asked_for(slow):
+    with_bos = TokenizerSettings(vocabulary_size=400, bos_token="<s>")
+    encoder = Encoder(train_tokenizer(pa.chunked_array([TEXTS * 5], pa.large_string()), with_bos), EOS, bos_token="<s>")
+    plain, plain_offsets = Encoder(encoder.tokenizer.to_str().encode(), EOS).encode(pa.array([*TEXTS, ""]))
+    if slow:
+        encoder.fast = None
+    ids, offsets = encoder.encode(pa.array([*TEXTS, ""]))
+    assert np.diff(offsets).tolist() == (np.diff(plain_offsets) + 1).tolist()
+    for n in range(len(TEXTS) + 1):
+        document = ids[offsets[n] : offsets[n + 1]].tolist()
+        assert document == [encoder.bos_id, *plain[plain_offsets[n] : plain_offsets[n + 1]].tolist()]
+    with pytest.raises(ValueError, match=r"has no token '<s>'; tokenizer.bos_token must be one of its tokens"):
+        Encoder(TRAINED, EOS, bos_token="<s>")
+
+
 def test_a_given_tokenizers_template_truncation_and_padding_do_not_touch_documents():
     given_file = Tokenizer.from_str(TRAINED.decode())
     given_file.post_processor = processors.TemplateProcessing(single=f"{EOS} $A {EOS}", special_tokens=[(EOS, 0)])

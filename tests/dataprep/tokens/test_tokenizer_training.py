@@ -5,15 +5,13 @@ import random
 import subprocess
 import sys
 
-import numpy as np
 import pyarrow as pa
 import pytest
 from tokenizers import Tokenizer
 
 from dataprep.document import BatchBuilder
-from dataprep.tokens.encode import Encoder
 from dataprep.tokens.measure import CorpusMeasure
-from dataprep.tokens.sample import candidates, cut, sample_threshold
+from dataprep.tokens.sample import SamplePlan, candidates, cut
 from dataprep.tokens.settings import TokenizerSettings
 from dataprep.tokens.train import train_tokenizer
 
@@ -33,12 +31,16 @@ def batches(documents, size=64, source="web"):
         yield builder.finish()
 
 
-def sampled(documents, budget, size=64, seed=5):
+def measured(batches, seed=5):
     measure = CorpusMeasure()
-    for batch in batches(documents, size):
+    for batch in batches:
         measure.add(batch, seed)
-    threshold = sample_threshold(measure, budget)
-    return cut(pa.Table.from_batches([candidates(b, seed, threshold) for b in batches(documents, size)]), budget)
+    return measure
+
+
+def sampled(documents, budget, size=64, seed=5):
+    plan = SamplePlan.of(measured(batches(documents, size), seed), TokenizerSettings(sample_bytes=budget))
+    return cut([candidates(batch, seed, plan) for batch in batches(documents, size)], plan).column("text")
 
 
 @pytest.mark.parametrize("budget", [1, 100, 5_000, 40_000, 10**9])
@@ -60,13 +62,11 @@ def test_the_sample_fills_its_budget_exactly_and_holds_everything_when_there_is_
 
 def test_the_candidates_are_bounded_by_the_budget_not_by_the_corpus():
     documents = corpus(4000)
-    measure = CorpusMeasure()
-    for batch in batches(documents):
-        measure.add(batch, 5)
+    measure = measured(batches(documents))
     budget = measure.bytes // 20
-    threshold = sample_threshold(measure, budget)
+    plan = SamplePlan.of(measure, TokenizerSettings(sample_bytes=budget))
     collected = sum(
-        len(text.encode()) for b in batches(documents) for text in candidates(b, 5, threshold)["text"].to_pylist()
+        len(text.encode()) for b in batches(documents) for text in candidates(b, 5, plan)["text"].to_pylist()
     )
     assert budget < collected < 1.6 * budget
 
@@ -104,7 +104,7 @@ def test_training_gives_the_same_bytes_for_any_number_of_threads_and_order(tmp_p
     assert len(digests) == 1
 
 
-@pytest.mark.parametrize("pre_tokenizer", ["gpt2", "llama3"])
+@pytest.mark.parametrize("pre_tokenizer", ["gpt2", "llama3", "qwen2"])
 def test_a_trained_tokenizer_has_the_size_asked_for_and_loads_anywhere(tmp_path, pre_tokenizer):
     texts = pa.chunked_array([[text for _, text in corpus()]], pa.large_string())
     settings = TokenizerSettings(vocabulary_size=300, pre_tokenizer=pre_tokenizer)
@@ -140,12 +140,3 @@ def test_merging_measures_is_measuring_the_whole():
     assert CorpusMeasure.total(parts[::-1]) == whole
     assert whole.documents == 101
     assert whole.bytes == sum(len(text.encode()) for _, text in documents)
-
-
-def test_bytes_per_token_counts_text_and_not_separators():
-    texts = pa.chunked_array([[text for _, text in corpus()]], pa.large_string())
-    encoder = Encoder(train_tokenizer(texts, TokenizerSettings(vocabulary_size=300)), "<|endoftext|>")
-    size, tokens = encoder.measure(texts, 1 << 30)
-    ids, offsets = encoder.encode(texts.combine_chunks())
-    assert size == sum(len(text.encode()) for text in texts.to_pylist())
-    assert tokens == len(ids) - len(texts) == np.diff(offsets).sum() - len(texts)
