@@ -4,6 +4,11 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# the first example of a kernel compiles it; and no test is about time
+settings.register_profile("no deadline", deadline=None)
+settings.load_profile("no deadline")
 
 DATA_VARIABLE = "CORPUSMILL_TEST_DATA"
 

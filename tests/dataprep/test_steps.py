@@ -37,7 +37,7 @@ def _batch(texts):
     return builder.finish()
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.lists(st.sampled_from(["good", "fine", "bad"]), min_size=1, max_size=15))
 def test_exactly_the_bad_rows_are_quarantined_and_the_rest_keep_their_order(texts):
     result, bad = apply_steps([Picky()], _batch(texts))

@@ -39,7 +39,7 @@ def corpus(n=120, seed=0):
     ]
 
 
-def write_parts(out, documents, parts):
+def write_parts(out, documents, parts, measured=True):
     """Deal documents out to part files, with the manifest the stage before would leave."""
     for index in range(parts):
         with PartWriter(str(out / "unique" / "kept" / f"part-{index:05d}.parquet"), SCHEMA) as part:
@@ -50,7 +50,7 @@ def write_parts(out, documents, parts):
                         builder.add(text, locator)
                 batch = builder.finish()
                 if batch is not None:
-                    part.write(with_signals(batch))
+                    part.write(with_signals(batch) if measured else batch)
     manifest = {"fingerprint": "unique", "counts": {"kept": len(documents)}}
     storage.write_json(str(out / "unique" / "_stage.json"), manifest)
 
@@ -296,18 +296,22 @@ def test_a_tiktoken_vocabulary_is_converted_and_gives_the_same_ids_for_text(fini
 
 
 def test_the_balance_and_what_it_lacks_are_in_the_stage(finished, tmp_path):
-    write_parts(tmp_path, corpus(), 3)
     settings = {"vocabulary_size": 300, "sample_bytes": 2_000, "balance_by": ["source", "language"], "balance_alpha": 0}
-    run(tmp_path, recipe(tokenizer=settings))
-    extra = json.loads((tmp_path / "tokenizer" / "_stage.json").read_text())["extra"]
-    groups = json.loads((tmp_path / "tokenizer" / "report.json").read_text())["groups"]
-    assert [(group["source"], group["language"]) for group in groups] == [("books", ""), ("web", "")]
-    assert all(group["bytes"] == pytest.approx(1_000, abs=4) for group in groups)
-    (note,) = extra["notes"]
-    assert note == "languages are not balanced: no document has language.label, which clean.steps: [language] adds"
-    balanced, plain = (
-        json.loads((out / "tokenizer" / "_stage.json").read_text())["extra"] for out in (tmp_path, finished)
+    said = []
+    for out, measured in ((tmp_path / "a", False), (tmp_path / "b", True)):
+        write_parts(out, corpus(), 3, measured)
+        run(out, recipe(tokenizer=settings))
+        groups = json.loads((out / "tokenizer" / "report.json").read_text())["groups"]
+        said.append([(group["source"], group["language"], round(group["bytes"], -1)) for group in groups])
+    assert said[0] == [("books", "", 1_000), ("web", "", 1_000)]
+    assert said[1] == [(source, label, 500) for source in ("books", "web") for label in ("en", "zh")]
+    without, balanced, plain = (
+        json.loads((out / "tokenizer" / "_stage.json").read_text())["extra"]
+        for out in (tmp_path / "a", tmp_path / "b", finished)
     )
+    (note,) = without["notes"]
+    assert note == "languages are not balanced: no document has language.label, which clean.steps: [language] adds"
+    assert balanced["notes"] == []
     assert plain["notes"] == []
     assert balanced["corpus"] == plain["corpus"]
     tokens = Manifest.load(str(finished / "shards")).tokens

@@ -173,7 +173,7 @@ def everything():
         yield one
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(texts=st.lists(st.text(st.characters(exclude_categories=["Cs"])), max_size=8))
 def test_the_child_gives_what_the_steps_give_here(everything, texts):
     batch = batch_of(["some text", *texts])

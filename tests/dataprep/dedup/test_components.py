@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from dataprep.dedup import _reference
@@ -58,14 +58,12 @@ def contract(edges, partitions, most=100):
 
 
 @given(GRAPHS, st.integers(1, 5))
-@settings(deadline=None)
 def test_contraction_finds_the_components_a_union_find_finds(graph, partitions):
     edges, _, _ = contract(arrays(graph), partitions)
     assert labels(edges) == _reference.components(graph)
 
 
 @given(GRAPHS)
-@settings(deadline=None)
 def test_spanning_stars_are_the_components(graph):
     edges = spanning_stars(arrays(graph))
     assert labels(edges) == _reference.components(graph)
@@ -73,7 +71,6 @@ def test_spanning_stars_are_the_components(graph):
 
 
 @given(GRAPHS, st.randoms())
-@settings(deadline=None)
 def test_no_operation_depends_on_the_order_of_its_rows(graph, shuffler):
     shuffled = list(graph)
     shuffler.shuffle(shuffled)
@@ -84,7 +81,6 @@ def test_no_operation_depends_on_the_order_of_its_rows(graph, shuffler):
 
 
 @given(st.lists(st.tuples(st.integers(0, 12), st.integers(0, 20)), max_size=60), st.integers(1, 4))
-@settings(deadline=None)
 def test_buckets_collapsed_in_each_split_join_what_the_whole_buckets_join(members, splits):
     keys, references = arrays(members)
     whole = _reference.components(zip(*map(np.ndarray.tolist, bucket_stars(keys, references)), strict=True))

@@ -23,7 +23,7 @@ TEXTS = st.one_of(st.lists(WORDS, max_size=60).map(" ".join), st.text())
 @given(
     st.lists(TEXTS, max_size=4), st.integers(1, 7), st.sampled_from([8, 100, 112, 128, 131]), st.integers(0, 2**32 - 1)
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_signatures_equal_datasketch(texts, shingle, count, seed):
     chosen = DedupSettings(shingle=shingle, permutations=count, seed=seed)
     values, shingles = signatures(pa.array(texts, pa.large_string()), chosen)

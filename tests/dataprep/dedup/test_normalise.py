@@ -66,7 +66,6 @@ def test_datatroves_own_results_are_reproduced(text, simplified, tokens):
 
 
 @given(st.lists(TEXTS, max_size=4))
-@settings(deadline=None)
 def test_texts_are_rewritten_as_the_rules_say(texts):
     assert rewritten(simplify, texts) == [_reference.simplify(text) for text in texts]
     assert rewritten(plain, texts) == [_reference.plain(text) for text in texts]
@@ -86,7 +85,7 @@ def test_endless_runs_of_marks_are_put_in_order_in_linear_time(marks):
 
 
 @given(st.sampled_from(sorted(_reference.WORDS)), st.lists(TEXTS, max_size=3), st.integers(1, 4))
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 def test_shingles_are_runs_of_the_words_that_a_normalisation_names(name, texts, size):
     chosen = DedupSettings(normalisation=name, shingle=size, permutations=8, bands=1, rows=8)
     column = pa.array(texts, pa.large_string())

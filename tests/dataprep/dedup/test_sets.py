@@ -28,7 +28,7 @@ def hashes_of(sets):
 
 
 @given(st.lists(TEXTS, max_size=4), st.integers(1, 7))
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_sets_are_the_sorted_distinct_hashes_of_the_shingles(texts, size):
     found = ShingleSets.of(texts_of(["before", *texts]).slice(1), DedupSettings(shingle=size))
     expected = [sorted({_reference.set_hash(one) for one in _reference.shingles(t, size)}) for t in texts]
@@ -52,7 +52,6 @@ def test_the_low_halves_of_a_set_are_what_signatures_are_made_of():
 
 
 @given(HASHES, HASHES, st.integers(0, 40))
-@settings(deadline=None)
 def test_shared_counts_common_hashes_or_says_that_there_are_too_few(one, two, least):
     values = np.array(sorted(one) + sorted(two), np.uint64)
     common = len(one & two)
@@ -80,7 +79,7 @@ def test_sets_travel_as_a_column_in_memory_or_in_a_mapped_file(monkeypatch, mapp
     st.sampled_from(["jaccard", "containment"]),
     st.sampled_from([0.3, 0.5, 0.75, 0.8, 1.0]),
 )
-@settings(deadline=None, max_examples=80)
+@settings(max_examples=80)
 def test_verdicts_by_exact_similarity_are_those_of_the_plain_rule(documents, measure, threshold):
     texts = [" ".join(f"w{word}" for word in words) for words in documents]
     chosen = DedupSettings(shingle=1, verify=measure, threshold=threshold, bands=1, rows=1)

@@ -73,7 +73,7 @@ def test_a_chain_loses_only_those_like_a_kept_copy():
     st.sampled_from([0.5, 0.75, 0.8, 1.0]),
     st.randoms(),
 )
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_verdicts_are_those_of_the_plain_rule_whatever_the_order_of_rows(blocks, threshold, shuffler):
     values = np.repeat(np.array(blocks, np.uint32), 8, axis=1)
     n = len(values)

@@ -40,7 +40,7 @@ def edit(step: C4Lines, *texts: str) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("reading", READINGS)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.lists(documents, max_size=4))
 def test_lines_are_kept_as_the_definition_says_on_any_text(reading: str, texts: list[str]) -> None:
     define = partial(reference.c4, sentences=sentences, **READINGS[reading])

@@ -95,13 +95,13 @@ def texts(pieces: list[str]) -> st.SearchStrategy[list[str]]:
 
 
 @given(values=texts(LINE_PIECES))
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 def test_lines_are_edited_as_the_definition_says_on_any_text(values: list[str]) -> None:
     assert edited(DclmLines(), *values) == [without_lines(value) for value in values]
 
 
 @given(values=texts(URL_PIECES))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_urls_are_deleted_as_the_regular_expression_does_on_any_text(values: list[str]) -> None:
     assert edited(DclmText(), *values) == [without_urls(value) for value in values]
 

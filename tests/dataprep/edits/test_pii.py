@@ -76,7 +76,7 @@ def is_global(text: str) -> bool:
 
 
 @given(text=texts)
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 def test_email_and_ipv4_addresses_are_those_of_datatrove_on_any_text(text: str) -> None:
     utf8 = Utf8.of(pa.array([text], pa.large_string()))
     assert find_emails(utf8.values, utf8.offsets, ASCII, classes()).tolist() == spans(reference.EMAIL, text)
@@ -84,7 +84,7 @@ def test_email_and_ipv4_addresses_are_those_of_datatrove_on_any_text(text: str) 
 
 
 @given(text=texts)
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 def test_masking_both_at_once_is_masking_one_after_the_other(text: str) -> None:
     expected = reference.EMAIL.sub("<EMAIL>", text)
     expected = reference.IPV4.sub(lambda m: "<IP_ADDRESS>" if is_global(m[0]) else m[0], expected)
@@ -337,7 +337,7 @@ NUMBERS = [
 
 
 @given(document=st.one_of(st.lists(st.sampled_from(NUMBERS), max_size=14).map("".join), st.text(max_size=30)))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_the_kernel_passes_over_no_telephone_number(document: str) -> None:
     text, found = document.encode(), []
     for run in re.finditer(rb"[+(]{0,2}[0-9](?:[ ./()-]{0,2}[0-9])*", text):
@@ -380,7 +380,7 @@ KEYS = [
         st.text(max_size=30),
     )
 )
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_the_kernel_passes_over_no_secret(document: str) -> None:
     text, found = document.encode(), []
     for i in range(len(text)):
@@ -409,7 +409,7 @@ def test_where_kinds_overlap_the_secret_is_masked() -> None:
 
 
 @given(documents=st.lists(texts, min_size=1, max_size=5), cut=st.integers(0, 5), data=st.data())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_the_result_depends_on_a_document_and_its_id_not_on_its_neighbours(
     documents: list[str], cut: int, data: st.DataObject
 ) -> None:

@@ -118,13 +118,13 @@ def by_line(step: Unicode, text: str) -> str:
 
 @steps
 @given(document=texts)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_the_kernel_passes_over_no_line_that_would_change(step: Unicode, document: str) -> None:
     assert step(batch_of(document)).column("text").to_pylist() == [by_line(step, document)]
 
 
 @given(document=texts)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_the_defaults_give_what_ftfy_gives(document: str) -> None:
     expected = ftfy.fix_text(
         document, fix_latin_ligatures=False, fix_character_width=False, uncurl_quotes=False, fix_line_breaks=False
@@ -243,7 +243,7 @@ def test_columns_count_the_lines_that_changed_and_those_with_mojibake() -> None:
 
 
 @given(documents=st.lists(texts, min_size=1, max_size=5), cut=st.integers(0, 5))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_the_result_depends_on_the_document_alone(documents: list[str], cut: int) -> None:
     batch = batch_of(*documents)
     whole = Unicode()(batch).to_pylist()

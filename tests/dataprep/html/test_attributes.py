@@ -40,7 +40,7 @@ def lower(name):
 @example("a=1 a=2 b")
 @example("=a =b= c==d")
 @example("a = 'x>y' b=\"\" c=x/y/")
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 def test_attributes_are_those_of_a_real_parser(soup):
     page = f"<p {soup}>text</p>"
     theirs = LexborHTMLParser(page).css_first("p")

@@ -15,7 +15,7 @@ SYMBOLS = {letter: code for code, letter in enumerate("abc")}
     st.lists(st.text("abc", min_size=1, max_size=4), min_size=1, max_size=12, unique=True),
     st.text("abc", max_size=40),
 )
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_an_automaton_finds_exactly_the_words_that_are_there(words, text):
     step, found = build([(tuple(SYMBOLS[c] for c in word), 1 << place) for place, word in enumerate(words)], 3)
     state = mask = 0
@@ -63,7 +63,7 @@ PARTS = st.one_of(
 
 
 @given(st.lists(PARTS, max_size=6).map("".join))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_categories_of_a_class_are_those_of_a_plain_search_of_the_word_list(value):
     assert categories(value) == plain_search(value, BOUNDARY)
 
@@ -92,6 +92,6 @@ def test_a_role_or_an_itemprop_is_the_first_word_of_the_value():
 
 
 @given(st.lists(PARTS, max_size=4).map("".join), st.sampled_from([ROLE, ITEM]))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_categories_of_a_role_are_those_of_a_plain_search_of_the_word_list(value, kind):
     assert categories(value, kind) == plain_search(value, kind)

@@ -6,7 +6,7 @@ from itertools import pairwise
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from dataprep.html.decode.charset import LATE_PRESCAN, PRESCAN, decode
@@ -47,7 +47,6 @@ def expected(page, label, html):
     return found.text, found.charset, found.how, found.replaced
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(PAGES, LABELS), max_size=6), st.booleans(), st.integers(0, 2))
 def test_a_batch_is_decoded_as_its_pages_are(pages, html, skipped):
     payloads = pa.array([page for page, _ in pages], pa.large_binary()).slice(skipped)
@@ -56,7 +55,6 @@ def test_a_batch_is_decoded_as_its_pages_are(pages, html, skipped):
     assert rows(decode_pages(payloads, labels, html)) == wanted
 
 
-@settings(deadline=None)
 @given(st.lists(PAGES, max_size=4))
 def test_nothing_need_be_declared(pages):
     assert rows(decode_pages(pa.array(pages, pa.large_binary()), None, html=True)) == [
@@ -104,7 +102,6 @@ def kind_by_python(page):
         return OTHER
 
 
-@settings(deadline=None)
 @given(
     st.lists(
         st.one_of(

@@ -5,7 +5,7 @@ from html.entities import html5
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from dataprep.html.dom.entities import NOTHING, refer
@@ -36,7 +36,6 @@ def unescaped(text, attribute=False):
     return found.decode()
 
 
-@settings(deadline=None)
 @given(st.lists(PIECES, max_size=8).map("".join))
 def test_any_text_is_unescaped_as_python_does(text):
     assert unescaped(text) == unescape(text)

@@ -128,7 +128,7 @@ PIECES = st.sampled_from(
 )  # fmt: skip
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(pages=st.lists(st.lists(PIECES | st.text(max_size=6), max_size=16).map("".join), max_size=4))
 def test_links_do_not_depend_on_the_pages_beside_them(pages: list[str]) -> None:
     pages = [page.encode("utf-8", "replace").decode() for page in pages]

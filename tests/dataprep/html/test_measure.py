@@ -37,7 +37,7 @@ def plainly(text, spaced):
 @example("", 0)
 @example(" ", 1)
 @example("a &nbsp; b", 0)
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 def test_characters_white_space_and_marks_are_those_a_reader_counts(text, spaced):
     b = np.frombuffer(text.encode(), np.uint8)
     seen, gaps, marks, after = measure(b, 0, len(b), byte_kinds(), spaced)

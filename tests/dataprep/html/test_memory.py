@@ -6,7 +6,7 @@ from collections import Counter
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from dataprep.dedup.hashing import partition_of
@@ -127,7 +127,6 @@ def in_plain_python(pages, limits):
 BLOCK_SETS = st.dictionaries(st.integers(1, 12), st.integers(0, 90), max_size=8)
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(1, 3), BLOCK_SETS), max_size=40), st.sampled_from([0.1, 0.5]))
 def test_the_kernel_counts_as_plain_python_does(pages, own):
     limits = LIMITS._replace(own=own)

@@ -311,7 +311,7 @@ PIECES = st.sampled_from(
 )  # fmt: skip
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(pages=st.lists(st.lists(PIECES | st.text(max_size=8), max_size=24).map("".join), min_size=1, max_size=4))
 def test_any_page_gives_valid_text_within_its_limits_whatever_is_beside_it(pages: list[str]) -> None:
     pages = [page.encode("utf-8", "replace").decode() for page in pages]

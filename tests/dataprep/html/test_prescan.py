@@ -35,7 +35,7 @@ TOKENS = st.sampled_from(
 )
 
 
-@settings(deadline=None, max_examples=400)
+@settings(max_examples=400)
 @given(st.one_of(st.lists(TOKENS, max_size=20).map(b"".join), st.binary(max_size=40)))
 def test_the_kernel_finds_what_python_finds(page):
     assert by_kernel(page) == list(labels(page))

@@ -9,7 +9,7 @@ from tests.dataprep.html.reference import lexbor_pieces, own_pieces, words
 
 
 @given(st.text("ab<", max_size=150), st.integers(0, 160))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_a_byte_is_found_where_python_finds_it(text, start):
     b = np.frombuffer(text.encode(), np.uint8)
     expected = text.find("<", start)
@@ -17,7 +17,7 @@ def test_a_byte_is_found_where_python_finds_it(text, start):
 
 
 @given(st.text("]>a", max_size=60))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_a_section_is_closed_where_python_finds_its_end(text):
     b = np.frombuffer(text.encode(), np.uint8)
     expected = text.find("]]>")
@@ -52,7 +52,7 @@ SCRIPT = [
 @example("<!--<script></script>x</script>y")
 @example("<!--><script></script>y")
 @example("<!-- --><!--<script>--></script>z")
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 def test_scripts_end_where_a_real_parser_ends_them(content):
     the_same_words(f"<p>one<script>{content}</script>two<b>three</b>")
 
@@ -60,7 +60,7 @@ def test_scripts_end_where_a_real_parser_ends_them(content):
 @given(
     st.lists(st.sampled_from(["<!--", "-->", "--!>", "--", "-", ">", "!", "<!", "x ", "<b>"]), max_size=12).map("".join)
 )
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 def test_comments_end_where_a_real_parser_ends_them(content):
     the_same_words(f"<p>one<!--{content}--><!-->two<b>three</b>")
 
@@ -70,6 +70,6 @@ def test_comments_end_where_a_real_parser_ends_them(content):
         "".join
     )
 )
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_titles_end_where_a_real_parser_ends_them(content):
     the_same_words(f"<title>{content}</title><p>one")

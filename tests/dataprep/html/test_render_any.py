@@ -9,7 +9,7 @@ from html import unescape
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from dataprep.html.dom.records import TEXT
@@ -36,7 +36,6 @@ PIECES = st.one_of(
 )
 
 
-@settings(deadline=None)
 @given(
     st.text(st.characters(codec="utf-8", exclude_characters="<")), st.lists(st.sampled_from(["&amp", "&nbsp;", "&#"]))
 )
@@ -58,7 +57,6 @@ def check(b, dom, found, preformatted):
     assert re.sub("[^cdfgh]", "", found) == letters
 
 
-@settings(deadline=None)
 @given(st.lists(PIECES, max_size=40).map("".join))
 def test_nothing_is_lost_and_nothing_is_out_of_place(html):
     b, dom = scanned(html)

@@ -4,7 +4,7 @@ import re
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from dataprep.html.dom.records import BLOCKS, count_tags, room_for
@@ -40,7 +40,6 @@ def hash_of_text(text):
     return value
 
 
-@settings(deadline=None)
 @given(st.text(st.characters(blacklist_characters="<&", blacklist_categories=["Cs"])))
 def test_a_hash_is_of_the_text_with_white_space_and_numbers_made_alike(text):
     found = hashes(f"<p>x{text}</p>")
@@ -149,7 +148,6 @@ def test_what_names_no_host_has_none(url):
     assert hosts[1] != 0
 
 
-@settings(deadline=None)
 @given(st.lists(st.text(st.characters(blacklist_categories=["Cs"]))))
 def test_any_text_can_stand_for_a_url(texts):
     hosts, pages = urls(*texts)

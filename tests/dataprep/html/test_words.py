@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import dataprep.html
@@ -160,7 +160,6 @@ def kinds(found):
 ODD = "aAbBzZ09-_ .\u00e9\u4e00"  # letters, digits, boundaries, others
 
 
-@settings(deadline=None)
 @given(st.text(ODD, max_size=12), st.sampled_from(CLASS_ENTRIES), st.text(ODD, max_size=4))
 def test_class_words_are_found_where_the_reference_finds_them(before, chosen, after):
     step, found, table, _ = class_words()
@@ -180,7 +179,6 @@ NOISE = [" ", "x", "9", ":", "…", "»", "-", "(", ")", "é", "Ğ", "ω", "я",
 PIECES = st.one_of(st.sampled_from(NOISE), st.sampled_from([entry for _, entry in PHRASES]))
 
 
-@settings(deadline=None)
 @given(st.lists(PIECES, min_size=1, max_size=4))
 def test_phrases_are_found_where_the_reference_finds_them(pieces):
     line = "".join(pieces)

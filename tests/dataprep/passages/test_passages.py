@@ -80,7 +80,7 @@ def check(texts, given, parts=1):
         assert left.get(key) == (None if gone else after)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     st.lists(TEXTS, min_size=1, max_size=5),
     st.sampled_from([1, 3]),
@@ -150,7 +150,6 @@ def test_a_stretch_that_goes_takes_the_marks_that_touch_it(before, after):
     assert left[document_id("test", str(first))] == QUOTED
 
 
-@settings(deadline=None)
 @given(st.data())
 def test_copies_of_a_stretch_have_an_anchor_in_common(data):
     n = data.draw(st.integers(8, 60))

@@ -70,7 +70,7 @@ def other_rules(draw: st.DrawFn, out: Path, rules: tuple[Reject, ...]) -> tuple[
     return tuple(found)
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=12, suppress_health_check=list(HealthCheck))
 @given(st.data())
 def test_deciding_again_equals_cleaning_again(
     out: Path, measured: Measured, tmp_path_factory: pytest.TempPathFactory, data: st.DataObject

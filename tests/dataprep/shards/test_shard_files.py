@@ -253,7 +253,7 @@ def test_reading_shards_needs_neither_torch_nor_beam_nor_a_tokenizer():
     assert result.stdout.strip() == "[]"
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(st.lists(st.integers(1, 1 << 40), min_size=1, max_size=200), st.integers(0, 100))
 def test_percentiles_are_within_a_sixteenth(lengths, percent):
     histogram = LengthHistogram.of(np.array(lengths, np.int64))

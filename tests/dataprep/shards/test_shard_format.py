@@ -62,7 +62,7 @@ def vectors():
     return json.loads(page.partition("## Test vectors")[2].partition("```json\n")[2].partition("```")[0])
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(data=st.data(), vocabulary=st.sampled_from([300, 70_000]), bos=st.sampled_from([None, 1]))
 def test_a_reader_made_from_the_page_alone_reads_what_was_written(tmp_path_factory, data, vocabulary, bos):
     ids = st.integers(2, vocabulary - 1)

@@ -233,7 +233,7 @@ def write_columns(folder):
     )
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data(), bit=st.integers(0, 7))
 def test_one_flipped_bit_at_any_place_of_any_file_is_found_and_the_file_named(mixed, data, bit):
     files = sorted(path for path in mixed.rglob("*") if path.is_file())

@@ -111,7 +111,7 @@ def measured(*texts: str) -> list[dict[str, float]]:
 
 
 @given(texts=st.lists(documents, max_size=5))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_values_equal_their_definition_on_any_text(texts: list[str]) -> None:
     assert measured(*texts) == [dclm(text) for text in texts]
 

@@ -82,7 +82,7 @@ def one(tmp_path: Path) -> Decontamination:
     letters=st.sampled_from([0.0, 0.5, 1.0]),
     common=st.integers(1, 3),
 )
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_columns_equal_their_definition_on_any_text(
     tmp_path_factory: pytest.TempPathFactory,
     items: list[list[str]],

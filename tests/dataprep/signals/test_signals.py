@@ -76,7 +76,7 @@ def measured(signal: Step, *texts: str) -> list[dict[str, float]]:
 
 @families
 @given(texts=st.lists(documents, max_size=5))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_measurements_equal_their_definition_on_any_text(
     signal: Step, definition: Definition, texts: list[str]
 ) -> None:

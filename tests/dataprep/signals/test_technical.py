@@ -122,13 +122,13 @@ documents = st.one_of(st.lists(st.sampled_from(PIECES), max_size=50).map("".join
 
 
 @given(texts=st.lists(documents, max_size=5), wrap=st.sampled_from([1, 20, 50]))
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 def test_lines_and_prose_part_equal_their_definition_on_any_text(texts: list[str], wrap: int) -> None:
     assert parts(*texts, wrap=wrap) == [(kinds_of(text), prose_of(text, wrap)) for text in texts]
 
 
 @given(texts=st.lists(documents, max_size=4))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_measurements_are_those_of_the_prose_part_on_any_text(texts: list[str]) -> None:
     batch = Technical()(pa.record_batch({"text": pa.array(["cut", *texts], pa.large_string())}).slice(1))
     assert batch.select(COLUMNS.names).to_pylist() == [technical(text) for text in texts]

@@ -59,7 +59,7 @@ def step(tmp_path_factory: pytest.TempPathFactory) -> Toxicity:
 
 @pytest.mark.parametrize("language", ["en", "ja"])
 @given(texts=st.lists(documents, max_size=5))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_measurements_equal_their_definition_on_any_text(step: Toxicity, language: str, texts: list[str]) -> None:
     apart = language == "en"
     found = measured(step, texts, [language] * len(texts)) if texts else []
@@ -70,7 +70,7 @@ def test_measurements_equal_their_definition_on_any_text(step: Toxicity, languag
 
 
 @given(text=st.text(), data=st.data())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_any_list_finds_what_its_definition_finds(
     tmp_path_factory: pytest.TempPathFactory, text: str, data: st.DataObject
 ) -> None:

@@ -87,7 +87,7 @@ def reasons(rules: list[dict[str, Any]], urls: Iterable[str | None]) -> list[str
 
 
 @given(urls=st.lists(any_url, max_size=8), ignore_scheme=st.booleans())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_measurements_equal_their_definition_on_any_url(folder: Path, urls: list[str], ignore_scheme: bool) -> None:
     step = UrlLists.model_validate(
         {"ignore_scheme": ignore_scheme, **{name: [str(folder / name)] for name in LISTS}},
@@ -214,7 +214,7 @@ def test_long_lists_are_read_whole(tmp_path: Path) -> None:
 
 
 @given(st.lists(st.text(max_size=3), max_size=20), st.lists(st.text(max_size=3), max_size=20))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_a_sorted_list_of_hashes_has_what_the_list_has(listed: list[str], asked: list[str]) -> None:
     ordered = module._ordered([hashes(pa.array(listed, pa.string()))])
     assert isin(hashes(pa.array(asked, pa.string())), ordered).tolist() == [value in listed for value in asked]

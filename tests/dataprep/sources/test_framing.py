@@ -176,7 +176,7 @@ def test_a_record_above_the_limit_is_passed_over_without_losing_the_next(tmp_pat
     assert [r.block is None for r in found] == [False, True, False]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.data())
 def test_one_damaged_byte_costs_one_record(tmp_path_factory, data):
     members = [member(record(body=page(i), url=f"http://x/{i}")) for i in range(6)]
@@ -211,7 +211,7 @@ def inflated(module, data, piece, limit):
     return b"".join(found), inflate.unused_data + data[at:]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.data())
 def test_isal_takes_and_refuses_what_zlib_does(data):
     one = member(data.draw(st.sampled_from([page(1), b"", bytes(3000), bytes(range(256)) * 40])))

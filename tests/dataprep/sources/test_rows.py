@@ -43,7 +43,7 @@ def test_json_lines_are_read_whatever_their_compression(tmp_path, name):
     assert all(raw[int(item.locator.partition("#")[2]) :].startswith(b'{"text"') for item in items)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(
     st.lists(st.text(st.characters(exclude_categories=["Cs"]), max_size=40), max_size=12),
     st.lists(st.integers(0, 600), max_size=6),

@@ -75,7 +75,7 @@ def check_words(values: list[str]) -> None:
 
 
 @given(batches)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_words_are_those_of_the_definition_on_any_text(values: list[str]) -> None:
     check_words(values)
 
@@ -116,7 +116,7 @@ SPANS: list[tuple[Callable[[Utf8], spans.Spans], Callable[[str], list[str]]]] = 
 
 @pytest.mark.parametrize(("kernel", "definition"), SPANS, ids=[kernel.__name__ for kernel, _ in SPANS])
 @given(values=batches)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_lines_and_paragraphs_equal_python_on_any_text(
     kernel: Callable[[Utf8], spans.Spans], definition: Callable[[str], list[str]], values: list[str]
 ) -> None:
@@ -129,7 +129,7 @@ def test_lines_and_paragraphs_equal_python_on_any_text(
 
 
 @given(st.lists(st.one_of(word_soup, texts), max_size=5))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_ngram_repetition_equals_the_definition_on_any_text(values: list[str]) -> None:
     text = text_column(values)
     words = [reference.words(value) for value in values]
@@ -155,7 +155,7 @@ def test_repetition_in_a_long_document_equals_the_definition() -> None:
 
 
 @given(batches)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_counts_equal_python_on_any_text(values: list[str]) -> None:
     text = text_column([*values, "......", "…"])
     assert text.code_points.tolist() == [len(value) for value in [*values, "......", "…"]]

@@ -24,7 +24,7 @@ def lowered(values: list[str]) -> list[str]:
 
 
 @given(st.lists(texts, max_size=6))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_lower_case_is_pythons_on_any_text(values: list[str]) -> None:
     assert lowered(values) == [value.lower() for value in values]
 
@@ -53,7 +53,7 @@ def test_many_sigmas_and_much_that_is_ignored_take_linear_time() -> None:
 
 
 @given(st.lists(st.text(min_size=1, max_size=4), max_size=5), texts)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_where_an_entry_begins_the_look_ahead_says_so(entries: list[str], text: str) -> None:
     trie = Trie.of(entries)
     values = np.frombuffer(text.encode(), np.uint8)

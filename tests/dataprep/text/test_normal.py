@@ -3,7 +3,7 @@
 import unicodedata
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from dataprep.text.normal import is_nfc, normalisation
@@ -16,7 +16,6 @@ def surely_nfc(text):
     return is_nfc(b, 0, len(b), *normalisation("NFC"))
 
 
-@settings(deadline=None)
 @given(st.one_of(st.text(), st.text(COMPOSING, max_size=6)))
 def test_a_text_said_to_be_in_form_c_is(text):
     if surely_nfc(text):

@@ -3,7 +3,7 @@
 import unicodedata
 
 import pyarrow as pa
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from dataprep.text.normal import composed
@@ -12,7 +12,6 @@ from dataprep.text.utf8 import Utf8, text_column
 TEXTS = st.lists(st.text(st.characters(exclude_categories=["Cs"])), max_size=5)
 
 
-@settings(deadline=None)
 @given(TEXTS)
 @example(["e\u0301", "x", "\u1100\u1161\u11a8", "\u09c7\u09be", "\u212b", "a\u0345\u0300", "\u0344"])
 def test_texts_come_out_in_normal_form_c(texts: list[str]) -> None:

@@ -79,7 +79,7 @@ def cut(chunk: str) -> list[str]:
     return [bytes(data[a:b]).decode() for a, b in zip([0, *ends[:-1]], ends, strict=True)]
 
 
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=1500)
 @given(chunk_texts)
 @example("'" * 46)
 @example("http://user:pass@a.b-c.example:8080/x?y")
@@ -124,7 +124,7 @@ def test_words_of_real_documents_are_those_of_the_library(shared_data: Path) -> 
         assert words == library(document)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.lists(texts.map("".join), max_size=4))
 def test_words_have_their_sizes_hashes_and_flags(values: list[str]) -> None:
     text = column(*values)
@@ -139,7 +139,7 @@ def test_words_have_their_sizes_hashes_and_flags(values: list[str]) -> None:
     assert len(set(words.hashes.tolist())) == len(set(flat))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(texts.map("".join))
 @example("One. Two")
 @example("One.  ")

@@ -16,7 +16,7 @@ texts = st.one_of(st.text(st.sampled_from(TELLING)), st.text())
 
 
 @given(values=st.lists(texts, max_size=6))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_words_between_white_space_are_those_of_split_on_any_text(values: list[str]) -> None:
     text = Text(pa.array(["", *values, "a " * 50], pa.large_string()).slice(1, len(values) + 1))
     words = text.words("white-space")
@@ -32,7 +32,7 @@ def test_words_between_white_space_are_those_of_split_on_any_text(values: list[s
 
 
 @given(values=st.lists(texts, max_size=6))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_fasttext_words_are_the_tokens_of_the_library_that_begin_with_a_letter_or_number(values: list[str]) -> None:
     wanted = [sum(token[0].isalnum() for token in fasttext.FastText.tokenize(value)) for value in values]
     assert fasttext_words(Utf8.of(pa.array(values, pa.large_string()))).tolist() == wanted

@@ -22,7 +22,7 @@ def ids_of(text):
     return TOKENIZER.encode(text, add_special_tokens=False).ids
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.one_of(st.text(max_size=40), st.sampled_from(TEXTS)))
 def test_every_token_is_marked_where_it_stands(text):
     ids = [*ids_of(text), EOS_ID]

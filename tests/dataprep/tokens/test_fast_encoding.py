@@ -76,7 +76,7 @@ anything = st.lists(
 
 
 @pytest.mark.parametrize("name", SPLITS)
-@settings(deadline=None, max_examples=120)
+@settings(max_examples=120)
 @given(st.lists(anything, max_size=5))
 def test_ids_equal_tokenizers_for_any_text(name, texts):
     assert PAIRS[name][0].note is None
@@ -91,7 +91,7 @@ def test_every_character_is_of_the_same_kind_for_both(name):
 
 
 @pytest.mark.parametrize("special", [True, False])
-@settings(deadline=None, max_examples=120)
+@settings(max_examples=120)
 @given(
     texts=st.lists(st.lists(st.sampled_from(["<|a|>", "<|a", "|>", "|", "  ", "    ", "x", "é", "\n"])).map("".join))
 )
@@ -126,7 +126,7 @@ def test_hostile_texts_are_encoded_whole():
             assert_equal(*PAIRS[name], [character * 20_000 + "x"])
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(st.lists(st.text(st.characters(exclude_categories=["Cs"])) | st.sampled_from(["e\u0301", "\u0344", "각", "Å"])))
 def test_normal_form_c_is_that_of_tokenizers(texts):
     assert COMPOSED[0].note is None
@@ -229,7 +229,6 @@ def real_texts(shared_data):
         return [*texts, *islice(sentences, 0, None, 40)]
 
 
-@settings(deadline=None)
 @given(st.lists(st.binary(min_size=16, max_size=16)), st.integers(0, 2**64), st.text(max_size=20))
 def test_keyed_hashes_are_xxh3_with_the_key_as_seed(ids, seed, purpose):
     key = xxhash.xxh3_64_intdigest(f"{seed}/{purpose}".encode())

@@ -75,7 +75,7 @@ def learned(words, merges, min_frequency):
     return [tuple(pair) for pair in learn_merges(values, offsets, counts, merges, min_frequency).tolist()]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     words=st.dictionaries(
         st.lists(st.integers(0, 3), min_size=1, max_size=14).map(tuple), st.integers(1, 5), min_size=1
@@ -94,7 +94,7 @@ def test_a_run_of_one_byte_is_joined_from_left_to_right(length):
 
 
 @pytest.mark.parametrize("name", PATTERNS)
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(texts=TEXTS, size=st.integers(258, 330), min_frequency=st.integers(1, 3))
 def test_the_file_is_that_of_tokenizers_byte_for_byte(name, texts, size, min_frequency):
     if not any(texts):
@@ -118,7 +118,7 @@ def test_a_file_of_real_text_in_many_languages_is_that_of_tokenizers(shared_data
 
 
 @pytest.mark.parametrize("name", PATTERNS)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(texts=TEXTS | st.lists(st.text(max_size=40), min_size=1, max_size=3))
 def test_words_are_counted_as_the_pre_tokenizer_cuts_them(name, texts):
     cutter = pre_tokenizers.Split(Regex(PATTERNS[name]), "isolated")

@@ -44,7 +44,7 @@ TEXT = st.text(st.sampled_from("thelmigrndxyz sto'S19é小麦粉\n\t!<|>"), max_
 
 @pytest.mark.parametrize("name", PATTERNS)
 @pytest.mark.parametrize("change", [dict, with_unmergeable], ids=["trained", "unmergeable"])
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(text=TEXT)
 def test_ids_are_those_of_tiktoken(learned, name, change, text):
     ranks = change(learned)

@@ -39,7 +39,7 @@ anything = st.lists(
 ).map("".join)
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(st.lists(anything, max_size=6))
 def test_ids_equal_tokenizers_for_any_text(texts):
     ids, offsets = ENCODER.encode(pa.array(texts, pa.large_string()))
@@ -49,7 +49,7 @@ def test_ids_equal_tokenizers_for_any_text(texts):
         assert ids[start:stop].tolist() == [*REFERENCE.encode(text, add_special_tokens=False).ids, ENCODER.eos_id]
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(anything)
 def test_decoding_gives_the_text_back_and_no_text_makes_a_control_token(text):
     ids, _ = ENCODER.encode(pa.array([text], pa.string()))
