@@ -1,10 +1,11 @@
 """A seeded bijection of 0 … n - 1 in constant memory: another order for every key, any place of it at once.
 
-A Feistel network on the next power of four with cycle walking (Black & Rogaway 2002, "Ciphers with Arbitrary Finite
-Domains"): nothing is built, stored or restored.
+A generalised Feistel network on a · b ≥ n values, a and b near √n, with cycle walking (Black & Rogaway 2002, "Ciphers
+with Arbitrary Finite Domains"): nothing is built, stored or restored.
 """
 
 import hashlib
+import math
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,22 +16,27 @@ ROUNDS = 6
 def permute(index: NDArray[np.int64], size: int, key: str) -> NDArray[np.int64]:
     """The images of ``index`` (each in 0 … size - 1) under the bijection of 0 … size - 1 that ``key`` names.
 
-    Each Feistel round maps (left, right) to (right, left xor f(right)); a value that falls outside is sent through
-    again, fewer than four times on average, because the network's domain is less than four times ``size``.
+    A number is a pair (left below a, right below b); rounds in turn add to one half, modulo its range, what a hash
+    makes of the other. A value that falls outside is sent through again: fewer than one in √size does.
     """
-    half = np.uint64(max(1, (max(size - 1, 1).bit_length() + 1) // 2))
-    mask = np.uint64((1 << int(half)) - 1)
+    a = math.isqrt(size - 1) + 1 if size else 1
+    b = -(-size // a) or 1
     digest = hashlib.blake2b(key.encode(), digest_size=8 * ROUNDS).digest()
     keys = np.frombuffer(digest, "<u8")
     image = index.astype(np.uint64)
-    outside = np.ones(len(image), bool)
-    while outside.any():
-        left, right = image[outside] >> half, image[outside] & mask
-        for round_key in keys:
-            left, right = right, left ^ (_mix(right + round_key) & mask)
-        image[outside] = left << half | right
-        outside = image >= np.uint64(size)
-    return image.astype(np.int64)
+    outside: NDArray[np.int64] | slice = slice(None)
+    while True:
+        left, right = np.divmod(image[outside], np.uint64(b))
+        for number, round_key in enumerate(keys):
+            # half of the hash's range, so that the sum does not overflow
+            if number % 2 == 0:
+                left = (left + (_mix(right + round_key) >> np.uint64(1))) % np.uint64(a)
+            else:
+                right = (right + (_mix(left + round_key) >> np.uint64(1))) % np.uint64(b)
+        image[outside] = left * np.uint64(b) + right
+        outside = np.flatnonzero(image >= np.uint64(size))
+        if not len(outside):
+            return image.astype(np.int64)
 
 
 def seeded_number(size: int, key: str) -> int:
