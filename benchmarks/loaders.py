@@ -20,13 +20,17 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from statistics import median
+from typing import Literal
 
 import numpy as np
 import torch
 
 from dataprep.shards import Manifest, write_shard
+from trainer.data import Batch, TrainingOrder, Windows
 from trainer.prefetch import Prefetch
 from trainer.stream import Proof, TokenStream
+
+Packing = Literal["windows", "documents"]
 
 LENGTH, BATCH = 2049, 16
 VOCABULARY, DOCUMENT = 50_000, 1000
@@ -74,11 +78,21 @@ def random_windows(stream: TokenStream, batch: int) -> Callable[[int], torch.Ten
     return make
 
 
-def ours(folder: Path, batch: int, seconds: float, threads: int, share: float) -> dict[str, float]:
+def steps_of(stream: TokenStream, batch: int, packing: Packing) -> Callable[[int], Batch]:
+    """A run's own batches, in an epoch's order; packed documents are kept apart."""
+    windows = Windows(stream, LENGTH - 1, packing=packing, mask_documents=packing == "documents")
+    order = TrainingOrder(windows, 0, batch)
+    return lambda step: windows.batch(order.step(step))
+
+
+def ours(
+    folder: Path, batch: int, seconds: float, threads: int, share: float, packing: Packing | None
+) -> dict[str, float]:
     """As the rivals' ``main``, from opening the manifest on."""
     began = time.perf_counter()
     stream = TokenStream(Manifest.load(str(folder / "shards")), "train", VOCABULARY, proof=Proof(share))
-    with Prefetch(random_windows(stream, batch), 0, 1 << 60, threads, 4) as steps:
+    make: Callable[[int], object] = steps_of(stream, batch, packing) if packing else random_windows(stream, batch)
+    with Prefetch(make, 0, 1 << 60, threads, 4) as steps:
         next(steps)
         first = time.perf_counter() - began
         proving = time.process_time()
@@ -118,6 +132,8 @@ def compare(folder: Path, rivals: dict[str, str], seconds: float, rounds: int, w
         "corpusmill, 256 windows": [*me, "--batch", "256"],
         "corpusmill, 256 windows, 1 thread ahead": [*me, "--batch", "256", "--threads", "1"],
         "corpusmill, 256 windows, 2 threads ahead": [*me, "--batch", "256", "--threads", "2"],
+        "corpusmill, steps of a run": [*me, "--batch", "256", "--packing", "windows"],
+        "corpusmill, steps of packed documents": [*me, "--batch", "256", "--packing", "documents"],
     }
     for name, python in rivals.items():
         tools[name] = [python, str(RIVAL), name, str(folder), *given]
@@ -153,9 +169,10 @@ def main() -> None:
     one.add_argument("--batch", type=int, default=BATCH)
     one.add_argument("--threads", type=int, default=0)
     one.add_argument("--share", type=float, default=1.0)
+    one.add_argument("--packing", choices=["windows", "documents"])
     given = parser.parse_args()
     if given.ours:
-        print(json.dumps(ours(given.ours, given.batch, given.seconds, given.threads, given.share)))
+        print(json.dumps(ours(given.ours, given.batch, given.seconds, given.threads, given.share, given.packing)))
         return
     with tempfile.TemporaryDirectory() as temporary:
         folder = given.folder or Path(temporary)
