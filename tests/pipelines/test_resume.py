@@ -40,7 +40,7 @@ def test_a_changed_setting_re_runs_exactly_the_stages_that_depend_on_it(library,
 
 def test_documents_that_are_clean_already_need_no_clean_stage(library, tmp_path):
     drive(recipe(library), tmp_path / "out")
-    value = {**recipe(library), "clean": None}
+    value = {**recipe(library), "clean": None, "shards": {"columns": ["html.profile"], "tokens_per_shard": 100_000}}
     ran, skipped = drive(value, tmp_path / "out")
     assert (skipped, ran) == (["documents"], ["unique", "tokenizer", "shards"])
     assert not (tmp_path / "out" / "clean").exists()
