@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from dataprep import storage
@@ -120,7 +121,7 @@ class Display:
         elif kind == "done":
             self.ran.append(stage)
             self._close_phase()
-            self._say(self._summary(stage))
+            self._close_stage(stage)
         elif kind == "error":
             self.error = value["message"]
 
@@ -147,7 +148,7 @@ class Display:
             self.bar.remove_task(self.task)
         self.phase = self.task = None
 
-    def _summary(self, stage: str) -> str:
+    def _close_stage(self, stage: str) -> None:
         manifest = storage.read_json(storage.join(self.out, stage, "_stage.json"))
         counts, seconds = manifest["counts"], time.monotonic() - self.stage_started
         text = f"{'':10} "
@@ -156,7 +157,9 @@ class Display:
             quarantined = sum(counts["quarantined"].values())
             text += f"{counts['documents_in']:,} in: {counts['kept']:,} kept, {removed:,} removed"
             text += f", {quarantined:,} quarantined; " if quarantined else "; "
-        return text + f"{seconds:.1f} s"
+        self._say(text + f"{seconds:.1f} s")
+        for note in manifest["extra"].get("notes", ()):
+            self._say(f"{'':10} note: {escape(note)}")
 
     def _say(self, text: str) -> None:
         self.console.print(text, highlight=False, soft_wrap=True)

@@ -128,6 +128,8 @@ class TokenizerStage(Stage):
         notes = []
         if "language" in self.recipe.tokenizer.balance_by and {label for _, label in corpus.groups} == {NO_LANGUAGE}:
             notes.append(f"languages are not balanced: no document has {LANGUAGE}, which clean.steps: [language] adds")
+        if learned["work"]["slow"] is not None:
+            notes.append(learned["work"]["slow"])
         known = {"corpus": corpus.to_json(), "estimated_tokens": use.corpus_tokens(corpus), "notes": notes}
         return tally, known | learned["work"]
 
@@ -211,10 +213,6 @@ class ShardsStage(Stage):
             "manifest_hash": manifest.hash,
             "notes": [],
         }
-        job = storage.read_json(storage.join(self.directory, PLAN_FILE))
-        slow = _encoder(job).note
-        if slow is not None:
-            extra["notes"].append(slow)
         if not manifest.select("validation"):
             fraction = self.recipe.shards.validation_fraction
             why = f"shards.validation_fraction is {fraction:g}" if fraction == 0 else "the corpus is a single document"
@@ -267,6 +265,7 @@ class LearnTokenizer:
             "fingerprint": fingerprint(data),
             "vocabulary_size": encoder.vocabulary_size,
             "eos_id": encoder.eos_id,
+            "slow": encoder.note,
             "sample_bytes": use.sample_bytes,
             "sample_tokens": use.sample_tokens,
             "sample_documents": rows.num_rows,

@@ -53,7 +53,7 @@ class Batch:
     windows: NDArray[np.int64]
     ids_bt: Tensor
     targets_bt: Tensor
-    positions_bt: Tensor | None
+    positions_bt: Tensor | None = None
 
     def to(self, device: torch.device) -> tuple[Tensor, Tensor, Tensor | None]:
         """Ids, targets and positions on a device, as ``Decoder`` takes them."""
@@ -166,25 +166,30 @@ class Windows:
         whole = len(pieces.row) == len(windows) and bool((filled == self.context).all())
         if whole and not self.mask_documents and not len(damaged):
             rows = torch.from_numpy(runs.reshape(len(windows), self.context + 1))
-            return Batch(windows, rows[:, :-1], rows[:, 1:], None)
+            return Batch(windows, rows[:, :-1], rows[:, 1:])
         # one block: three arrays are given back to the system after each batch and their pages faulted in anew
-        ids, targets, positions = np.empty((3, len(windows), self.context), np.int64)
+        ids, targets, *positions = np.empty((2 + self.mask_documents, len(windows), self.context), np.int64)
         at = 0
         for row, column, _, length in pieces.places():
             ids[row, column : column + length] = runs[at : at + length]
             targets[row, column : column + length] = runs[at + 1 : at + 1 + length]
             at += length + 1
         targets[pieces.row[damaged]] = IGNORE
-        counting = np.arange(self.context)
         for row, end in enumerate(filled.tolist()):
             ids[row, end:] = self.stream.manifest.eos_id
             targets[row, end:] = IGNORE
+        for array in positions:
+            self._count(pieces, filled, array)
+        return Batch(windows, torch.from_numpy(ids), torch.from_numpy(targets), *map(torch.from_numpy, positions))
+
+    def _count(self, pieces: Pieces, filled: NDArray[np.int64], positions: NDArray[np.int64]) -> None:
+        """Fill in each token's place in its document; ``filled`` tokens of a row are not padding."""
+        counting = np.arange(self.context)
+        for row, end in enumerate(filled.tolist()):
             positions[row, end:] = counting[: self.context - end]
-        apart = self.documents.split(pieces) if self.mask_documents and self.packing == "windows" else pieces
+        apart = self.documents.split(pieces) if self.packing == "windows" else pieces
         for row, column, _, length in apart.places():
             positions[row, column : column + length] = counting[:length]
-        ids_bt, targets_bt, positions_bt = map(torch.from_numpy, (ids, targets, positions))
-        return Batch(windows, ids_bt, targets_bt, positions_bt if self.mask_documents else None)
 
     def _read(self, pieces: Pieces) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """(the tokens of each piece after the one before it, laid end to end; the pieces that touch damage).
@@ -263,9 +268,10 @@ class TrainingOrder:
                 out[dealt == number] = self._in_order(number, before[number], before[number] + windows)
         return out
 
-    def share(self, step: int, rank: int, world_size: int) -> NDArray[np.int64]:
-        """What one rank computes of a step; the ranks' shares are disjoint and together the step."""
-        return self.step(step)[rank::world_size]
+    @staticmethod
+    def share(windows: NDArray[np.int64], rank: int, world_size: int) -> NDArray[np.int64]:
+        """What one rank computes of a step's windows; the ranks' shares are disjoint and together the step."""
+        return windows[rank::world_size]
 
     def documents_of(self, step: int) -> Places:
         """Which tokens of which documents a step sees; row i is window i of ``step``."""

@@ -188,11 +188,12 @@ def step_batches(
     """This rank's share of a step, cut into passes, in memory its device can fetch from; and the targets of all ranks,
     by source.
     """
-    share = order.share(step, ranks.rank, ranks.world_size)
+    windows = order.step(step)
+    share = order.share(windows, ranks.rank, ranks.world_size)
     batches = [order.windows.batch(share[at : at + windows_per_pass]) for at in range(0, len(share), windows_per_pass)]
     if ranks.device.type == "cuda":
         batches = [batch.pinned() for batch in batches]
-    return batches, order.windows.targets(order.step(step))
+    return batches, order.windows.targets(windows)
 
 
 def accumulate(model: nn.Module, batches: list[Batch], targets: int, ranks: Ranks) -> Tensor:

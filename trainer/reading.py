@@ -34,11 +34,9 @@ class Reading:
             cache = PieceCache(Path(config.cache), int(config.cache_gb * 1e9))
             self._shards = partial(RemoteShards, cache=cache, connections=config.connections)
 
-    def stream(self, split: str, vocabulary: int, source: str | None = None) -> TokenStream:
+    def stream(self, split: str, vocabulary: int) -> TokenStream:
         report = partial(self._record, split)
-        return TokenStream(
-            self._manifest, split, vocabulary, source=source, proof=self._proof, shards=self._shards, report=report
-        )
+        return TokenStream(self._manifest, split, vocabulary, proof=self._proof, shards=self._shards, report=report)
 
     def _record(self, split: str, damage: Damage) -> None:
         row = {"split": split, "start": damage.start, "stop": damage.stop, "message": damage.message}

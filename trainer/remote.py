@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dataprep.shards import Manifest, ShardInfo
-from dataprep.shards.checksums import CHUNK_BYTES, HEX_DIGITS, chunk_checksum, chunks_of
+from dataprep.shards.checksums import CHUNK_BYTES, chunk_checksum, chunks_of, recorded_checksum
 from dataprep.shards.head import FIRST_READ, Head, head_length, parse_head
 from dataprep.shards.layout import OFFSETS, VALUES
 from trainer.cache import PieceCache
@@ -83,7 +83,7 @@ class RemoteShards:
     def _obtain(self, place: Place) -> bytes | None:
         """A chunk with the recorded checksum, from the cache or the store; None when the store's is another."""
         head = self._head(place.number)
-        recorded = head.metadata.checksums[place.buffer][place.chunk * HEX_DIGITS : (place.chunk + 1) * HEX_DIGITS]
+        recorded = recorded_checksum(head.metadata.checksums[place.buffer], place.chunk)
 
         def good(data: bytes) -> bool:
             return len(data) == self._size(place) and chunk_checksum(np.frombuffer(data, np.uint8), 0) == recorded

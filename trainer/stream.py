@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dataprep.shards import Manifest, ShardInfo, verify_shard
-from dataprep.shards.checksums import CHUNK_BYTES, HEX_DIGITS, chunk_checksum, chunks_of
+from dataprep.shards.checksums import CHUNK_BYTES, chunks_of, is_whole
 from dataprep.shards.layout import OFFSETS, VALUES
 
 UNKNOWN, PROVEN, DAMAGED = 0, 1, 2
@@ -108,8 +108,7 @@ class LocalShards:
         found = []
         for number, buffer, chunk in chunks:
             views = self._views(number)
-            recorded = views.checksums[buffer][chunk * HEX_DIGITS : (chunk + 1) * HEX_DIGITS]
-            found.append(chunk_checksum(views.buffers[buffer], chunk) == recorded)
+            found.append(is_whole(views.buffers[buffer], chunk, views.checksums[buffer]))
         return found
 
     def _views(self, number: int) -> _Views:
@@ -128,8 +127,7 @@ class LocalShards:
 
 
 class TokenStream:
-    """The tokens of one split, of all its sources or of one, as one long array; ``vocabulary`` is the model's, in rows
-    of its embedding.
+    """The tokens of one split as one long array; ``vocabulary`` is the model's, in rows of its embedding.
 
     ``shards`` is where they are: on this machine's disk unless given. ``report`` is told of each damaged chunk once,
     before the call that found it returns. Raises ``ValueError`` when a shard holds an id the model has no row for.
@@ -141,14 +139,13 @@ class TokenStream:
         split: str,
         vocabulary: int,
         *,
-        source: str | None = None,
         proof: Proof = ALL,
         shards: Callable[[Manifest, Sequence[ShardInfo]], Shards] = LocalShards,
         report: Callable[[Damage], None] | None = None,
     ) -> None:
         self.manifest = manifest
         self.split = split
-        self.shards = manifest.select(split, source)
+        self.shards = manifest.select(split)
         for info in self.shards:
             if info.largest_id >= vocabulary:
                 raise ValueError(

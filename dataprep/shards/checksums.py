@@ -24,9 +24,14 @@ def chunks_of(size: int) -> int:
     return -(-size // CHUNK_BYTES)
 
 
+def recorded_checksum(recorded: str, chunk: int) -> str:
+    """One chunk's part of what ``chunk_checksums`` gave."""
+    return recorded[chunk * HEX_DIGITS : (chunk + 1) * HEX_DIGITS]
+
+
 def is_whole(buffer: NDArray[np.uint8], chunk: int, recorded: str) -> bool:
     """Whether a chunk of ``buffer`` has the checksum recorded for it."""
-    return chunk_checksum(buffer, chunk) == recorded[chunk * HEX_DIGITS : (chunk + 1) * HEX_DIGITS]
+    return chunk_checksum(buffer, chunk) == recorded_checksum(recorded, chunk)
 
 
 def damaged_chunks(buffer: NDArray[np.uint8], recorded: str) -> list[int]:

@@ -7,7 +7,7 @@ Decisions:
 
 from dataclasses import dataclass
 
-from tokenizers import Tokenizer
+from dataprep.tokens.encode import text_tokenizer
 
 
 @dataclass(frozen=True)
@@ -30,10 +30,7 @@ def around(tokenizer_json: bytes, ids: list[int], index: int, bos: bool, text: s
 
     Raises ``ValueError`` when ``text`` does not encode to ``ids``.
     """
-    tokenizer = Tokenizer.from_str(tokenizer_json.decode())
-    tokenizer.encode_special_tokens = True
-    tokenizer.no_truncation()
-    tokenizer.no_padding()
+    tokenizer = text_tokenizer(tokenizer_json)
     name = tokenizer.id_to_token(ids[index]) or ""
     if text is None:
         parts = (ids[max(index - characters, 0) : index], ids[index : index + 1], ids[index + 1 :][:characters])

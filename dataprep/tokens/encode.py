@@ -24,23 +24,29 @@ from dataprep.shards.layout import fingerprint, token_dtype
 from dataprep.tokens.fast import FastEncoder, pieces
 
 
+def text_tokenizer(tokenizer_json: bytes, name: str = "tokenizer.json") -> Tokenizer:
+    """``tokenizers``' own, to which text is text, whole. Raises ``ValueError`` naming ``name`` when it is none."""
+    try:
+        tokenizer = Tokenizer.from_str(tokenizer_json.decode())
+    except Exception as error:  # the library raises plain Exception
+        raise ValueError(f"{name}: not a tokenizer.json ({' '.join(str(error).split())})") from None
+    tokenizer.encode_special_tokens = True
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    return tokenizer
+
+
 class Encoder:
     """A ``tokenizer.json`` ready to encode. ``vocabulary_size`` is the largest id it knows, plus one.
 
-    ``note`` says why encoding is slow; None if it is not.
+    ``note`` says why encoding is slow, for the tokenizer stage's notes; None if it is not.
     """
 
     def __init__(
         self, tokenizer_json: bytes, eos_token: str, name: str = "tokenizer.json", bos_token: str | None = None
     ) -> None:
         """Raises ``ValueError`` naming ``name`` when it is not a tokenizer or has no such EOS or BOS token."""
-        try:
-            self.tokenizer = Tokenizer.from_str(tokenizer_json.decode())
-        except Exception as error:  # the library raises plain Exception
-            raise ValueError(f"{name}: not a tokenizer.json ({' '.join(str(error).split())})") from None
-        self.tokenizer.encode_special_tokens = True
-        self.tokenizer.no_truncation()
-        self.tokenizer.no_padding()
+        self.tokenizer = text_tokenizer(tokenizer_json, name)
         self.eos_id = self._control(name, "eos_token", eos_token)
         self.bos_id = None if bos_token is None else self._control(name, "bos_token", bos_token)
         self.fingerprint = fingerprint(tokenizer_json)

@@ -9,26 +9,10 @@ from typing import Any
 
 from tokenizers import Tokenizer
 
-_CONTRACTIONS = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)"
-_BEHIND = r" ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+from dataprep.tokens.byte_level import PATTERNS, alphabet
 
-# as they stand in published files: GPT-2 (its ByteLevel pre-tokenizer has it built in), Llama 3 (as cl100k), Qwen 2
-PATTERNS = {
-    r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+",
-    r"'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+",
-    rf"{_CONTRACTIONS}|[^\r\n\p{{L}}\p{{N}}]?\p{{L}}+|\p{{N}}{{1,3}}|{_BEHIND}",
-    rf"{_CONTRACTIONS}|[^\r\n\p{{L}}\p{{N}}]?\p{{L}}+|\p{{N}}|{_BEHIND}",
-}
-
-
-def _byte_characters() -> dict[int, str]:
-    """How byte-level BPE writes bytes (``bytes_to_unicode`` of GPT-2's ``encoder.py``)."""
-    shown = {*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)}
-    hidden = (byte for byte in range(256) if byte not in shown)
-    return {byte: chr(byte) for byte in shown} | {byte: chr(0x100 + k) for k, byte in enumerate(hidden)}
-
-
-_BYTES = _byte_characters()
+# GPT-2's again, as newer files write it
+KNOWN = {*PATTERNS.values(), r"'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"}
 _NEVER = {0xC0, 0xC1, *range(0xF5, 0x100)}  # in UTF-8
 
 
@@ -41,7 +25,9 @@ def unsupported(tokenizer_json: bytes, tokenizer: Tokenizer) -> str | None:
     for field in ("dropout", "continuing_subword_prefix", "end_of_word_suffix", "byte_fallback"):
         if model.get(field):
             return f"model.{field} {model[field]!r}"
-    absent = [byte for byte, character in _BYTES.items() if character not in model["vocab"] and byte not in _NEVER]
+    absent = [
+        byte for byte, character in enumerate(alphabet()) if character not in model["vocab"] and byte not in _NEVER
+    ]
     if absent:
         return f"no token for byte {absent[0]}"
     if given.get("normalizer") not in (None, {"type": "NFC"}):
@@ -63,5 +49,5 @@ def _is_known(pre_tokenizer: Any) -> bool:
             {"type": "Split", "pattern": {"Regex": pattern}, "behavior": "Isolated", "invert": False},
             {"type": "ByteLevel", "add_prefix_space": False, "use_regex": False},
         ]:
-            return pattern in PATTERNS
+            return pattern in KNOWN
     return False

@@ -8,6 +8,7 @@ from rich.console import Console
 
 from dataprep import storage
 from pipelines import show, show_shards
+from pipelines.progress import Display
 from tests.dataprep.report.conftest import MadeRun, group, make_run, write_vocabulary
 
 
@@ -112,3 +113,12 @@ def test_the_statistics_say_what_the_tokenizer_makes_of_each_language(tmp_path: 
     for words in ("web␛[31m", "5.000", "1.250", "64 (25.0%)", "' <script>'", "<|endoftext|> 0"):
         assert words in text
     assert "web/train-00000.arrow" in text
+
+
+def test_what_a_stage_notes_is_said_when_it_is_done(tmp_path: Path) -> None:
+    counts = {"documents_in": 2, "kept": 2, "removed": {}, "quarantined": {}}
+    extra = {"notes": ["[bold]mine.json[/bold] is encoded by tokenizers, which is slow"]}
+    storage.write_json(f"{tmp_path}/tokenizer/_stage.json", {"counts": counts, "extra": extra})
+    console = screen(200)
+    Display(console, str(tmp_path)).event({"event": "done", "stage": "tokenizer"})
+    assert "note: [bold]mine.json[/bold] is encoded by tokenizers, which is slow" in printed(console)

@@ -367,5 +367,5 @@ def test_a_tokenizer_that_only_the_slow_library_knows_is_said(tmp_path):
     words.save(str(tmp_path / "words.json"))
     write_parts(tmp_path, [("web", str(n), "the mill " * 20) for n in range(40)], 1)
     run(tmp_path, recipe(tokenizer={"file": str(tmp_path / "words.json")}))
-    notes = json.loads((tmp_path / "shards" / "_stage.json").read_text())["extra"]["notes"]
+    notes = json.loads((tmp_path / "tokenizer" / "_stage.json").read_text())["extra"]["notes"]
     assert any("encoded by tokenizers, which is slow: it has a WordLevel model" in note for note in notes)

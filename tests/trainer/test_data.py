@@ -5,8 +5,8 @@ import subprocess
 import sys
 import tracemalloc
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -32,7 +32,10 @@ from trainer.data import (
     Windows,
     evaluation_windows,
 )
+from trainer.loop import step_batches
+from trainer.parallel import Ranks
 from trainer.permutation import permute
+from trainer.prefetch import Prefetch
 from trainer.stream import DamagedShardError, TokenStream
 
 CONTEXT = 16
@@ -77,7 +80,7 @@ def test_every_token_is_a_target_exactly_once_in_an_epoch_at_any_world_size(shar
     targets = np.zeros(64, np.int64)
     for step in range(-(-count // 4)):
         for rank in range(world_size):
-            share = order.share(step, rank, world_size)
+            share = order.share(order.step(step), rank, world_size)
             position = np.arange(step * 4, step * 4 + 4)[rank::world_size]
             batch = order.windows.batch(share[position < count])
             seen += batch.windows.tolist()
@@ -102,8 +105,8 @@ def test_the_windows_in_order_are_the_stream_and_inputs_are_the_tokens_before_th
 def test_another_world_size_gives_the_same_global_batches(shards: Path, world_size: int) -> None:
     order = order_of(shards, windows_per_step=9)
     for step in (0, 1, 5, 1000):
-        shares = [order.share(step, rank, world_size) for rank in range(world_size)]
-        assert sorted(np.concatenate(shares).tolist()) == sorted(order.share(step, 0, 1).tolist())
+        shares = [order.share(order.step(step), rank, world_size) for rank in range(world_size)]
+        assert sorted(np.concatenate(shares).tolist()) == sorted(order.step(step).tolist())
 
 
 def test_step_t_needs_no_step_before_it(shards: Path) -> None:
@@ -203,24 +206,16 @@ def test_any_world_size_workers_and_interruptions_give_the_global_batches_of_one
     expected = [flat([whole.windows.batch(whole.step(step))]) for step in range(12)]
     draw = np.random.default_rng(100 * world_size + workers)
     for rank in range(world_size):
+        ranks = Ranks(rank, world_size, torch.device("cpu"), None)
         order, step = recipe_order(shards, packing, phases), 0
         while step < 12:
             per_pass = int(draw.integers(1, 5))
             until = min(12, step + int(draw.integers(1, 6)))
-            passes = [
-                (at, share[begin : begin + per_pass])
-                for at in range(step, until)
-                for share in [order.share(at, rank, world_size)]
-                for begin in range(0, len(share), per_pass)
-            ]
-            if workers:
-                with ThreadPoolExecutor(workers) as threads:
-                    read = list(threads.map(order.windows.batch, [windows for _, windows in passes]))
-            else:
-                read = [order.windows.batch(windows) for _, windows in passes]
-            for at in range(step, until):
-                mine = flat([batch for batch, (its, _) in zip(read, passes, strict=True) if its == at])
-                assert torch.equal(mine, expected[at][:, rank::world_size])
+            make = partial(step_batches, order, windows_per_pass=per_pass, ranks=ranks)
+            with Prefetch(make, step, until, workers, ahead=3) as steps:
+                for at, (batches, targets) in zip(range(step, until), steps, strict=True):
+                    assert torch.equal(flat(batches), expected[at][:, rank::world_size])
+                    assert sum(targets.values()) == int((expected[at][1] != IGNORE).sum())
             step, order = until, recipe_order(shards, packing, phases)
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -139,7 +139,6 @@ def test_a_window_is_the_same_whatever_else_is_asked_for(tmp_path: Path) -> None
 
 
 @given(st.integers(1, 1_000), st.integers(1, 9), st.text(max_size=3))
-@settings(deadline=None)
 def test_an_epoch_of_packed_windows_is_a_bijection_and_any_place_of_it_is_known_at_once(
     tokens: int, block: int, key: str
 ) -> None:
