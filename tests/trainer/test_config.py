@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from trainer.config import PRESETS, differences, load_config, parse_config
+from trainer.config import differences, load_config, parse_config
+from trainer.presets import PRESETS
 
 
 def test_every_preset_is_valid_and_survives_json() -> None:

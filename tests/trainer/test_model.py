@@ -8,8 +8,9 @@ import torch
 from torch import Tensor
 
 from tests.trainer.conftest import tiny_config
-from trainer.config import PRESETS, ModelConfig, parse_config
+from trainer.config import ModelConfig, parse_config
 from trainer.model import Decoder, RMSNorm, rotary_tables, rotate
+from trainer.presets import PRESETS
 
 VOCABULARY = 64
 
