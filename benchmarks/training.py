@@ -2,9 +2,9 @@
 
     python -m benchmarks.training SHARDS [--rivals RIVALS/bin/python] [--preset tiny] [--threads 1] [--set FIELD=VALUE…]
 
-Each loop runs in a process of its own; rounds are interleaved and the best of each counts, for other work may be on the
-machine. Tokens a second of CPU time are what is compared, over ``--steps`` steps after ``--warm`` ones. Ours is the whole
-of ``trainer train``: proven reading, metrics and TensorBoard each step, and a checkpoint at the end. nanoGPT's is
+Each loop runs in a process of its own; rounds are interleaved and the best of each counts, for other work may be on
+the machine. Tokens a second of CPU time are what is compared, over ``--steps`` steps after ``--warm`` ones. Ours is the
+whole of ``trainer train``: proven reading, metrics and TensorBoard each step, and a checkpoint at the end. nanoGPT's is
 `benchmarks/rivals/nanogpt.py`, its inner width such that a block has as many parameters as ours. Trainer, without
 logging or saving, has a Llama of exactly our shape. RIVALS has benchmarks/rivals/training.txt.
 """
@@ -93,9 +93,7 @@ def main() -> None:
     quiet = ["device=cpu", "evaluate_every=1000000", "evaluate_tokens=1", "checkpoint_every=1000000"]
     config = load_config(arguments.preset, assignments=[*quiet, *arguments.set])
     with tempfile.TemporaryDirectory() as name:
-        settings = settings_of(
-            arguments.shards, config, arguments.threads, arguments.warm, arguments.steps, Path(name)
-        )
+        settings = settings_of(arguments.shards, config, arguments.threads, arguments.warm, arguments.steps, Path(name))
         file = Path(name) / "settings.json"
         file.write_text(json.dumps(settings))
         commands = {
@@ -110,11 +108,14 @@ def main() -> None:
                 used = measured(command)
                 best[tool] = min(best.get(tool, used), used, key=lambda each: each["cpu"])
     tokens = arguments.steps * config.tokens_per_step
+    print(
+        "| loop | parameters | tokens per CPU second | tokens per second | CPU ms a step |\n| --- | --- | --- | --- | --- |"
+    )
     for tool, used in best.items():
-        print(
-            f"{tool:<13} {used['parameters'] / 1e6:6.2f}M parameters  {tokens / used['cpu']:>8,.0f} tokens per CPU second"
-            f"  {tokens / used['wall']:>8,.0f} per second  {1000 * used['cpu'] / arguments.steps:>7,.0f} ms of CPU a step"
+        speeds = (
+            f"{tokens / used['cpu']:,.0f} | {tokens / used['wall']:,.0f} | {1000 * used['cpu'] / arguments.steps:,.0f}"
         )
+        print(f"| {tool} | {used['parameters'] / 1e6:.2f}M | {speeds} |")
 
 
 def child(file: str) -> None:

@@ -52,7 +52,8 @@ def attend(q_bhte: Tensor, k_bkte: Tensor, v_bkte: Tensor, mask: Mask) -> Tensor
     """Values by softmax(q · k / √E), [B, H, T, E]; H / K query heads share a key head."""
     grouped = q_bhte.shape[1] != k_bkte.shape[1]
     if isinstance(mask, BlockMask):
-        attention = _compiled_flex_attention() if q_bhte.is_cuda else flex_attention
+        inside = torch.compiler.is_compiling()  # a compiled block compiles it, too
+        attention = _compiled_flex_attention() if q_bhte.is_cuda and not inside else flex_attention
         return attention(q_bhte, k_bkte, v_bkte, block_mask=mask, enable_gqa=grouped)
     return F.scaled_dot_product_attention(
         q_bhte, k_bkte, v_bkte, attn_mask=mask, is_causal=mask is None, enable_gqa=grouped

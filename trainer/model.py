@@ -48,18 +48,21 @@ class RMSNorm(nn.Module):
 
 
 def rotary_tables(positions: int, head_width: int, theta: float) -> tuple[Tensor, Tensor]:
-    """Cosines and sines, each float32 [T, E]: position t turns pair i by t · theta^(-2i/E)."""
+    """Cosines and sines, each float32 [T, E]: position t turns pair i by t · theta^(-2i/E).
+
+    A pair's first sine is negative, as a rotation has it.
+    """
     frequencies_e = theta ** (-torch.arange(0, head_width, 2, dtype=torch.float64) / head_width)
     angles_te = torch.outer(torch.arange(positions, dtype=torch.float64), frequencies_e)
-    angles_te = torch.cat([angles_te, angles_te], dim=-1)
-    return angles_te.cos().float(), angles_te.sin().float()
+    cos_te, sin_te = angles_te.cos().float(), angles_te.sin().float()
+    return torch.cat([cos_te, cos_te], dim=-1), torch.cat([-sin_te, sin_te], dim=-1)
 
 
 def rotate(x_bhte: Tensor, cos_te: Tensor, sin_te: Tensor) -> Tensor:
     """The tables may also be [B, 1, T, E], where rows have positions of their own."""
-    first, second = x_bhte.float().chunk(2, dim=-1)
-    turned = torch.cat([-second, first], dim=-1)
-    return (x_bhte.float() * cos_te + turned * sin_te).to(x_bhte.dtype)
+    x32_bhte = x_bhte.float()
+    other_bhte = x32_bhte.roll(x_bhte.shape[-1] // 2, dims=-1)
+    return torch.addcmul(x32_bhte * cos_te, other_bhte, sin_te).to(x_bhte.dtype)
 
 
 class Attention(nn.Module):

@@ -1,6 +1,6 @@
 """transformers' Trainer with a LlamaForCausalLM of our shape, on one file of ids; see ``benchmarks/training.py``.
 
-    RIVALS/bin/python benchmarks/rivals/training_transformers.py SETTINGS.json
+RIVALS/bin/python benchmarks/rivals/training_transformers.py SETTINGS.json
 """
 
 import json
@@ -69,7 +69,9 @@ def main() -> None:
             logging_strategy="no",
             disable_tqdm=True,
         )
-        trainer = Trainer(model, arguments, train_dataset=Windows(settings["ids"], settings["context"]), callbacks=[clock])
+        trainer = Trainer(
+            model, arguments, train_dataset=Windows(settings["ids"], settings["context"]), callbacks=[clock]
+        )
         loss = trainer.train().training_loss
     print(json.dumps(clock.used | {"loss": loss, "parameters": sum(p.numel() for p in model.parameters())}))
 
