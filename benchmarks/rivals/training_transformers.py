@@ -69,10 +69,8 @@ def main() -> None:
             logging_strategy="no",
             disable_tqdm=True,
         )
-        trainer = Trainer(
-            model, arguments, train_dataset=Windows(settings["ids"], settings["context"]), callbacks=[clock]
-        )
-        loss = trainer.train().training_loss
+        windows = Windows(settings["ids"], settings["context"])
+        loss = Trainer(model, arguments, train_dataset=windows, callbacks=[clock]).train().training_loss
     print(json.dumps(clock.used | {"loss": loss, "parameters": sum(p.numel() for p in model.parameters())}))
 
 
