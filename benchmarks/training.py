@@ -108,14 +108,11 @@ def main() -> None:
                 used = measured(command)
                 best[tool] = min(best.get(tool, used), used, key=lambda each: each["cpu"])
     tokens = arguments.steps * config.tokens_per_step
-    print(
-        "| loop | parameters | tokens per CPU second | tokens per second | CPU ms a step |\n| --- | --- | --- | --- | --- |"
-    )
+    print("| loop | parameters | tokens per CPU second | per second | CPU ms a step |\n| --- | --- | --- | --- | --- |")
     for tool, used in best.items():
-        speeds = (
-            f"{tokens / used['cpu']:,.0f} | {tokens / used['wall']:,.0f} | {1000 * used['cpu'] / arguments.steps:,.0f}"
-        )
-        print(f"| {tool} | {used['parameters'] / 1e6:.2f}M | {speeds} |")
+        speeds = f"{tokens / used['cpu']:,.0f} | {tokens / used['wall']:,.0f}"
+        step = 1000 * used["cpu"] / arguments.steps
+        print(f"| {tool} | {used['parameters'] / 1e6:.2f}M | {speeds} | {step:,.0f} |")
 
 
 def child(file: str) -> None:

@@ -71,17 +71,15 @@ class _Multiply(torch.autograd.Function):
 
 def _scaled(x: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
     """(x / scale in 8 bits, scale)."""
-    scale = x.abs().amax().float().clamp(min=SMALLEST) / torch.finfo(dtype).max
     largest = torch.finfo(dtype).max
+    scale = x.abs().amax().float().clamp(min=SMALLEST) / largest
     return (x.float() / scale).clamp(-largest, largest).to(dtype), scale
 
 
 def _product(a: tuple[Tensor, Tensor], b: tuple[Tensor, Tensor], fast: bool) -> Tensor:
     """``a`` in rows, ``b`` in columns, as the kernel wants them. ``fast`` sums with fewer bits: forwards only."""
     (a_8, a_scale), (b_8, b_scale) = a, b
-    return torch._scaled_mm(
-        a_8, b_8, scale_a=a_scale, scale_b=b_scale, out_dtype=torch.bfloat16, use_fast_accum=fast and a_8.is_cuda
-    )
+    return torch._scaled_mm(a_8, b_8, scale_a=a_scale, scale_b=b_scale, out_dtype=torch.bfloat16, use_fast_accum=fast)
 
 
 def _columns(matrix: Tensor) -> Tensor:
