@@ -12,7 +12,8 @@ from typing import Annotated, Any
 
 import typer
 
-from trainer.config import DEFAULT_PRESET, PRESETS, load_config
+from trainer.config import load_config
+from trainer.presets import DEFAULT_PRESET, PRESETS
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help="Train a small language model on token shards.")
 # typer 0.20 raises click's exceptions, later versions their own copy of them; BadParameter's ancestors are both
