@@ -9,18 +9,22 @@ import pytest
 import torch
 
 from tests.trainer.test_optim import stepped
-from trainer.checkpoint import CHECKSUMS, LATEST, MODEL, OPTIMIZER, STATE, checkpoints, load_checkpoint, save_checkpoint
+from trainer.checkpoint import CHECKSUMS, INDEX, LATEST, STATE, Saver, checkpoints, load_checkpoint
+
+MODEL, OPTIMIZER = "model-00000.safetensors", "optimizer-00000.safetensors"
 
 
 class Killed(BaseException):
     """Unwinds like a kill: nothing in the trainer catches it."""
 
 
-def save(folder: Path, step: int, keep: int = 3) -> Path:
+def save(folder: Path, step: int, keep: int = 3, keep_every: int | None = None) -> Path:
     model, optimizer = stepped(1)
     with torch.no_grad():
         model.norm.weight.fill_(step)
-    return save_checkpoint(folder, step, model, optimizer, {"manifest": "m", "tokens": step * 10}, keep)
+    with Saver(folder, keep, keep_every) as saver:
+        saver.save(step, model, optimizer, {"manifest": "m", "tokens": step * 10})
+    return folder / f"step-{step:08d}"
 
 
 def load(folder: Path) -> tuple[int | None, list[str]]:
@@ -34,11 +38,13 @@ def load(folder: Path) -> tuple[int | None, list[str]]:
 def test_what_was_saved_is_what_is_loaded(tmp_path: Path) -> None:
     model, optimizer = stepped(3)
     torch.manual_seed(5)
-    save_checkpoint(tmp_path, 3, model, optimizer, {"manifest": "m"}, 3)
+    with Saver(tmp_path, 3) as saver:
+        saver.save(3, model, optimizer, {"manifest": "m", "monitor": {"seen": [1, None]}})
     drawn = torch.rand(4)
     other, fresh = stepped(0)
     checkpoint = load_checkpoint(tmp_path, print)
     assert checkpoint is not None
+    assert checkpoint.state["monitor"] == {"seen": [1, None]}
     checkpoint.restore(other, fresh)
     assert torch.equal(torch.rand(4), drawn)
     assert all(torch.equal(a, b) for a, b in zip(model.parameters(), other.parameters(), strict=True))
@@ -88,7 +94,7 @@ def test_a_kill_at_any_point_of_a_save_leaves_the_last_whole_checkpoint(
     assert 10 < reached < 99
 
 
-@pytest.mark.parametrize("name", [MODEL, OPTIMIZER, STATE, CHECKSUMS])
+@pytest.mark.parametrize("name", [MODEL, OPTIMIZER, INDEX, STATE, CHECKSUMS])
 def test_a_flipped_byte_is_found_named_and_the_checkpoint_before_it_used(tmp_path: Path, name: str) -> None:
     save(tmp_path, 1)
     broken = save(tmp_path, 2) / name
