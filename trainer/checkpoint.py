@@ -3,8 +3,8 @@
 Decisions:
 - A checkpoint is a directory ``step-00000100``. Every rank that holds what no other does writes that into files of its
   own, ``model-00000.safetensors`` and ``optimizer-00000.safetensors``; rank 0 adds ``index.json`` (which file has which
-  piece of which tensor), ``state.json`` (step, random state, what the loop hands in) and ``checksums.json`` (xxh3-128 of
-  all other files). Nothing in it is unpickled.
+  piece of which tensor), ``state.json`` (step, random state, what the loop hands in) and ``checksums.json`` (xxh3-128
+  of all other files). Nothing in it is unpickled.
 - It is written under a temporary name, every file flushed to disk, renamed, and only then does the file ``latest`` name
   it. A kill at any point leaves the previous checkpoint and ``latest`` as they were.
 - Training waits while parameters and optimizer state are copied to memory kept for that; a thread writes the copy.

@@ -21,7 +21,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import torch
 import torch.distributed as dist
@@ -29,7 +29,7 @@ from torch import Tensor, nn
 from torch.distributed.algorithms.ddp_comm_hooks.default_hooks import bf16_compress_hook
 from torch.distributed.algorithms.ddp_comm_hooks.powerSGD_hook import PowerSGDState, powerSGD_hook
 from torch.distributed.device_mesh import DeviceMesh, init_device_mesh
-from torch.distributed.fsdp import fully_shard
+from torch.distributed.fsdp import FSDPModule, fully_shard
 from torch.distributed.tensor.parallel import ColwiseParallel, RowwiseParallel, parallelize_module
 from torch.nn.parallel import DistributedDataParallel
 
@@ -39,6 +39,8 @@ from trainer.model import Block, Decoder
 T = TypeVar("T")
 POWERSGD_RANK = 4
 """Vogels et al. 2019 (arXiv 1905.13727): rank 4 trained their LSTM language model to the perplexity of plain SGD."""
+POWERSGD_AFTER = 1_000
+"""PyTorch's default: so many updates of a start travel whole, for early gradients are not of low rank."""
 
 
 WHOLE = ParallelConfig()
@@ -109,7 +111,10 @@ class Ranks:
         shards = self.mesh["replicas", "shard"] if self.mesh["replicas"].size() > 1 else self.mesh["shard"]
         for block in model.blocks:
             fully_shard(block, mesh=shards)
+        # FSDP2 leaves what is outside the blocks whole after a forward pass, for a backward one; without one, nothing
+        # would cut it again, and optimizer and checkpoint would see whole weights
         fully_shard(model, mesh=shards)
+        model.register_forward_hook(_cut_again)
 
     def wrap(self, model: nn.Module) -> nn.Module:
         """What takes the gradients of all ranks together. Sharded models do so themselves."""
@@ -117,9 +122,9 @@ class Ranks:
             return model
         wrapped = DistributedDataParallel(model)
         if self.parallel.compress == "bfloat16":
-            wrapped.register_comm_hook(None, bf16_compress_hook)
+            wrapped.register_comm_hook(None, _as_bfloat16)
         elif self.parallel.compress == "powersgd":
-            wrapped.register_comm_hook(PowerSGDState(None, POWERSGD_RANK), powerSGD_hook)
+            wrapped.register_comm_hook(PowerSGDState(None, POWERSGD_RANK, POWERSGD_AFTER), powerSGD_hook)
         return wrapped
 
     def autocast(self) -> AbstractContextManager[None]:
@@ -134,6 +139,16 @@ class Ranks:
 
 
 ALONE = Ranks(0, 1, torch.device("cpu"))
+
+
+def _as_bfloat16(group: Any, bucket: dist.GradBucket) -> torch.futures.Future[Tensor]:  # type: ignore[name-defined]
+    """PyTorch's hook under another name: under its own, DDP lets only NCCL use it, and gloo adds bfloat16 as well."""
+    return bf16_compress_hook(group, bucket)
+
+
+def _cut_again(model: nn.Module, _inputs: Any, _output: Any) -> None:
+    if not torch.is_grad_enabled():
+        cast(FSDPModule, model).reshard()
 
 
 def _split_blocks(model: Decoder, group: DeviceMesh) -> None:
@@ -181,6 +196,7 @@ def start(config: TrainConfig) -> Iterator[Ranks]:
             shard = config.parallel.shard or world_size // tensor
             shape = (world_size // tensor // shard, shard, tensor)
             mesh = init_device_mesh(device.type, shape, mesh_dim_names=("replicas", "shard", "tensor"))
+            mesh["shard", "tensor"]._flatten()  # so that the gradient norm is added over both at once
         yield Ranks(dist.get_rank(), world_size, device, precision, config.parallel, mesh, files)
     finally:
         dist.destroy_process_group()

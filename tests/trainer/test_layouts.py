@@ -1,0 +1,187 @@
+"""However ranks share the work, a run is the run of one process; and it may move from one layout to another."""
+
+import os
+import socket
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from torch import multiprocessing
+from torch.distributed.tensor import DTensor
+
+from dataprep.shards import Manifest
+from tests.trainer.conftest import exact, random_documents, shard, tiny_config
+from trainer import loop, parallel
+from trainer.checkpoint import checkpoints
+from trainer.metrics import read_metrics
+from trainer.optim import optimizer_tensors
+
+FSDP = "parallel.strategy=fsdp"
+ONE: tuple[int, tuple[str, ...]] = (1, ())
+LAYOUTS: dict[str, tuple[int, tuple[str, ...]]] = {
+    "ddp 2": (2, ()),
+    "fsdp 2": (2, (FSDP,)),
+    "fsdp 4": (4, (FSDP,)),
+    "hsdp 2x2": (4, (FSDP, "parallel.shard=2")),
+    "fsdp 2, tensor 2": (4, (FSDP, "parallel.tensor=2")),
+    "untied, fsdp 2, tensor 2": (4, (FSDP, "parallel.tensor=2", "model.tied_embeddings=false")),
+}
+COMPRESSED = {name: (2, (f"parallel.compress={name}",)) for name in ("bfloat16", "powersgd")}
+MOVES = ["fsdp 2", "fsdp 2, tensor 2", "hsdp 2x2", "ddp 2"]
+# 5 windows to evaluate on and passes of 3: some ranks have fewer than others
+COMMON = ("evaluate_tokens=80", "read.threads=0", "steps=4", "checkpoint_every=2")
+
+
+def jobs() -> Iterator[tuple[str, int, tuple[str, ...]]]:
+    """(folder, ranks, assignments), one after the other; a folder that comes again is continued."""
+    yield "one", *ONE
+    yield "untied one", 1, ("model.tied_embeddings=false",)
+    for name, (ranks, sets) in (LAYOUTS | COMPRESSED).items():
+        yield name, ranks, sets
+    for folder, moves in (("stays", [ONE] * 6), ("moves", [ONE, *map(LAYOUTS.__getitem__, MOVES), ONE])):
+        for number, (ranks, sets) in enumerate(moves, 1):
+            yield folder, ranks, (*sets, f"steps={2 * number}")
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """All of them, in the same four processes."""
+    folder = tmp_path_factory.mktemp("layouts")
+    written = [
+        shard(folder / "shards", "a", "train", 0, random_documents(1, 40, 60), 60),
+        shard(folder / "shards", "a", "validation", 0, random_documents(2, 8, 60), 60),
+    ]
+    Manifest.build(str(folder / "shards"), written).save()
+    multiprocessing.spawn(_process, (free_ports(len(list(jobs()))), folder), nprocs=4)
+    return folder
+
+
+def free_ports(count: int) -> list[int]:
+    with socket.socket() as first:
+        first.bind(("127.0.0.1", 0))
+        if count == 1:
+            return [first.getsockname()[1]]
+        return [first.getsockname()[1], *free_ports(count - 1)]
+
+
+def _process(rank: int, ports: list[int], folder: Path) -> None:
+    parallel.POWERSGD_AFTER = 2
+    for number, (name, world_size, sets) in enumerate(jobs()):
+        if rank >= world_size:
+            continue
+        os.environ |= {
+            "RANK": str(rank),
+            "LOCAL_RANK": str(rank),
+            "WORLD_SIZE": str(world_size),
+            "MASTER_ADDR": "127.0.0.1",
+            "MASTER_PORT": str(ports[number]),
+        }
+        config = tiny_config(*COMMON, *sets)
+        with parallel.start(config) as ranks:
+            run = loop.prepare(str(folder / "shards"), folder / name, config, None, ranks, lambda _line: None)
+            found = whole(run)
+            loop.train(run)
+            left = whole(run)
+        if rank == 0:
+            np.savez(folder / f"{name} {number}.npz", **found)
+            np.savez(folder / f"{name} {number} left.npz", **left)
+        np.savez(folder / f"{name} of rank {rank}.npz", **left)
+
+
+def whole(run: loop.Run) -> dict[str, Any]:
+    tensors = dict(run.model.named_parameters()) | optimizer_tensors(run.model, run.optimizer)
+    return {
+        name: (tensor.full_tensor() if isinstance(tensor, DTensor) else tensor).detach().numpy().copy()
+        for name, tensor in tensors.items()
+    }
+
+
+def losses(folder: Path) -> list[list[float]]:
+    return [[value for value in row.values() if isinstance(value, float)] for row in exact(read_metrics(folder))]
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_every_layout_has_the_losses_and_gradient_norms_of_one_process(runs: Path, layout: str) -> None:
+    alone = losses(runs / ("untied one" if "untied" in layout else "one"))
+    assert len(alone) == 7
+    for one, many in zip(alone, losses(runs / layout), strict=True):
+        assert many == pytest.approx(one, rel=1e-4)
+
+
+def test_a_run_that_moves_through_all_layouts_loses_no_bit_on_the_way_and_has_the_losses_of_one_that_stays(
+    runs: Path,
+) -> None:
+    numbers = [number for number, (folder, _, _) in enumerate(jobs()) if folder == "moves"]
+    for before, after in pairwise(numbers):
+        left, found = (dict(np.load(runs / f"moves {name}.npz")) for name in (f"{before} left", f"{after}"))
+        assert len(left) > 60
+        assert left.keys() == found.keys()
+        assert all(np.array_equal(left[name], found[name]) for name in left)
+    for stays, moves in zip(losses(runs / "stays"), losses(runs / "moves"), strict=True):
+        assert moves == pytest.approx(stays, rel=1e-4)
+
+
+def test_ranks_that_share_a_shard_write_it_once(runs: Path) -> None:
+    def values(layout: str) -> dict[str, int]:
+        newest = checkpoints(runs / layout / "checkpoints")[0]
+        return {path.name: path.stat().st_size for path in newest.glob("*.safetensors")}
+
+    assert set(values("one")) == {"model-00000.safetensors", "optimizer-00000.safetensors"}
+    assert set(values("ddp 2")) == set(values("one"))
+    assert len(values("fsdp 4")) == len(values("fsdp 2, tensor 2")) == 8
+    assert set(values("hsdp 2x2")) == {
+        f"{kind}-0000{rank}.safetensors" for kind in ("model", "optimizer") for rank in (0, 1)
+    }
+    parameters = sum(tensor.size for name, tensor in np.load(runs / "one of rank 0.npz").items() if ":" not in name)
+    for layout in LAYOUTS:
+        if "untied" not in layout:
+            size = sum(size for name, size in values(layout).items() if name.startswith("model"))
+            assert parameters * 4 < size < parameters * 4 + 12_000
+
+
+@pytest.mark.parametrize(("compress", "near"), [("bfloat16", 1e-2), ("powersgd", 5e-2)])
+def test_compressed_gradients_lose_a_little_and_leave_the_ranks_equal(runs: Path, compress: str, near: float) -> None:
+    alone, compressed = (dict(enumerate(losses(runs / name))) for name in ("one", compress))
+    assert compressed != alone
+    assert all(compressed[row][0] == pytest.approx(alone[row][0], rel=near) for row in alone)
+    ranks = [dict(np.load(runs / f"{compress} of rank {rank}.npz")) for rank in (0, 1)]
+    assert all(np.array_equal(ranks[0][name], ranks[1][name]) for name in ranks[0])
+
+
+@pytest.mark.parametrize(
+    ("ranks", "sets", "message"),
+    [
+        (3, (FSDP, "parallel.tensor=2"), r"parallel\.tensor is 2: allowed are divisors of the number of ranks \(3\)"),
+        (4, (FSDP, "parallel.tensor=4"), r"parallel\.tensor is 4: allowed are divisors of model\.kv_heads \(2\)"),
+        (
+            2,
+            (FSDP, "parallel.tensor=2", "deterministic=false"),
+            r"deterministic is False: allowed is True with",
+        ),
+        (4, (FSDP, "parallel.shard=3"), r"parallel\.shard is 3: allowed are divisors of ranks / tensor \(4\)"),
+        (3, (FSDP,), r"tokens_per_step is 128: allowed are multiples of .*\(48\) with parallel\.strategy fsdp"),
+        (16, (), r"tokens_per_step is 128: allowed is at least one window of 16 tokens for each of 16 ranks"),
+    ],
+)
+def test_what_ranks_cannot_share_is_one_line(ranks: int, sets: tuple[str, ...], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        parallel.check_ranks(tiny_config(*sets), ranks)
+
+
+@pytest.mark.parametrize(
+    ("sets", "message"),
+    [
+        (("parallel.shard=2",), r"parallel\.shard is 2: allowed is null with strategy ddp"),
+        (("parallel.tensor=2",), r"parallel\.tensor is 2: allowed is 1 with strategy ddp"),
+        (
+            (FSDP, "parallel.compress=powersgd"),
+            r"compress is 'powersgd': allowed is 'none' with strategy fsdp",
+        ),
+    ],
+)
+def test_strategies_that_do_not_go_together_are_one_line(sets: tuple[str, ...], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        tiny_config(*sets)
