@@ -17,6 +17,7 @@ Decisions:
 
 import base64
 import json
+import secrets
 import shutil
 import uuid
 from collections.abc import Callable, Collection
@@ -105,7 +106,7 @@ class Saver:
         self._folder = folder
         self._keep, self._keep_every = keep, keep_every
         self._ranks = ranks
-        self._name = ranks.gather(uuid.uuid4().hex[:8])[0]  # one temporary directory for all ranks
+        self._name = f"{ranks.from_main(secrets.randbits(32)):08x}"  # one temporary directory for all ranks
         self._copies: dict[str, Tensor] = {}
         self._pool = ThreadPoolExecutor(1, "checkpoint")
         self._writing: Future[None] | None = None
@@ -135,7 +136,7 @@ class Saver:
         boxes: dict[str, dict[str, Box]] = {MODEL: {}, OPTIMIZER: {}}
         parameters: dict[str, Tensor] = dict(model.named_parameters())
         for kind, tensors in ((MODEL, parameters), (OPTIMIZER, optimizer_tensors(model, optimizer))):
-            for name, tensor in tensors.items():
+            for name, tensor in sorted(tensors.items()):
                 index[kind][name] = {"shape": list(tensor.shape), "dtype": TYPES[tensor.dtype], "pieces": []}
                 if is_writer(tensor, self._ranks):
                     boxes[kind][name] = Box.held(tensor)

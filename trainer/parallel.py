@@ -30,7 +30,7 @@ from torch.distributed.algorithms.ddp_comm_hooks.default_hooks import bf16_compr
 from torch.distributed.algorithms.ddp_comm_hooks.powerSGD_hook import PowerSGDState, powerSGD_hook
 from torch.distributed.device_mesh import DeviceMesh, init_device_mesh
 from torch.distributed.fsdp import FSDPModule, fully_shard
-from torch.distributed.tensor.parallel import ColwiseParallel, RowwiseParallel, parallelize_module
+from torch.distributed.tensor.parallel import ColwiseParallel, ParallelStyle, RowwiseParallel, parallelize_module
 from torch.nn.parallel import DistributedDataParallel
 
 from trainer.config import ParallelConfig, TrainConfig
@@ -93,6 +93,11 @@ class Ranks:
     def max(self, tensor: Tensor) -> Tensor:
         return self._reduce(tensor, dist.ReduceOp.MAX)
 
+    def from_main(self, value: int) -> int:
+        """Rank 0's value, on every rank."""
+        tensor = torch.tensor([value if self.main else 0], device=self.device)
+        return int(self.sum(tensor).item())
+
     def gather(self, value: T) -> list[T]:
         """Every rank's value, a small one, by rank. Not from two threads at once."""
         if self.files is None:
@@ -153,11 +158,12 @@ def _cut_again(model: nn.Module, _inputs: Any, _output: Any) -> None:
 
 def _split_blocks(model: Decoder, group: DeviceMesh) -> None:
     """Each rank of the group computes its share of the heads and of the inner features of every block."""
-    columns, rows = ("q_proj", "k_proj", "v_proj", "gate_proj", "up_proj"), ("o_proj", "down_proj")
+    styles: dict[str, ParallelStyle] = {name: ColwiseParallel() for name in ("q_proj", "k_proj", "v_proj")}
+    styles |= {name: ColwiseParallel() for name in ("gate_proj", "up_proj")}
+    styles |= {name: RowwiseParallel() for name in ("o_proj", "down_proj")}
     for block in model.blocks:
         assert isinstance(block, Block)
         for part in (block.attention, block.feed_forward):
-            styles = {name: ColwiseParallel() for name in columns} | {name: RowwiseParallel() for name in rows}
             parallelize_module(part, group, {name: styles[name] for name, _ in part.named_children()})
         block.attention.heads //= group.size()
         block.attention.kv_heads //= group.size()

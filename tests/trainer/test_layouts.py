@@ -41,6 +41,8 @@ def jobs() -> Iterator[tuple[str, int, tuple[str, ...]]]:
     yield "untied one", 1, ("model.tied_embeddings=false",)
     for name, (ranks, sets) in (LAYOUTS | COMPRESSED).items():
         yield name, ranks, sets
+    yield "damaged", *LAYOUTS["fsdp 2"]
+    yield "damaged", *LAYOUTS["fsdp 2"]
     for folder, moves in (("stays", [ONE] * 6), ("moves", [ONE, *map(LAYOUTS.__getitem__, MOVES), ONE])):
         for number, (ranks, sets) in enumerate(moves, 1):
             yield folder, ranks, (*sets, f"steps={2 * number}")
@@ -79,16 +81,26 @@ def _process(rank: int, ports: list[int], folder: Path) -> None:
             "MASTER_ADDR": "127.0.0.1",
             "MASTER_PORT": str(ports[number]),
         }
+        if rank == 0 and name == "damaged" and (folder / name).exists():
+            flip(folder / name / "checkpoints" / "step-00000004" / "optimizer-00001.safetensors")
+        said: list[str] = []
         config = tiny_config(*COMMON, *sets)
         with parallel.start(config) as ranks:
-            run = loop.prepare(str(folder / "shards"), folder / name, config, None, ranks, lambda _line: None)
+            run = loop.prepare(str(folder / "shards"), folder / name, config, None, ranks, said.append)
             found = whole(run)
             loop.train(run)
             left = whole(run)
         if rank == 0:
             np.savez(folder / f"{name} {number}.npz", **found)
             np.savez(folder / f"{name} {number} left.npz", **left)
+        (folder / f"{name} said by rank {rank}").write_text("\n".join(said))
         np.savez(folder / f"{name} of rank {rank}.npz", **left)
+
+
+def flip(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 4
+    path.write_bytes(content)
 
 
 def whole(run: loop.Run) -> dict[str, Any]:
@@ -140,6 +152,15 @@ def test_ranks_that_share_a_shard_write_it_once(runs: Path) -> None:
         if "untied" not in layout:
             size = sum(size for name, size in values(layout).items() if name.startswith("model"))
             assert parameters * 4 < size < parameters * 4 + 12_000
+
+
+def test_a_shard_with_a_flipped_byte_is_named_and_all_ranks_take_the_checkpoint_before(runs: Path) -> None:
+    """Its file is proven by the second rank alone."""
+    for rank in (0, 1):
+        said = (runs / f"damaged said by rank {rank}").read_text()
+        assert "step-00000004 is damaged and passed over: optimizer-00001.safetensors does not have its" in said
+        assert "after step 2 of 4" in said
+    assert losses(runs / "damaged") == losses(runs / "fsdp 2")
 
 
 @pytest.mark.parametrize(("compress", "near"), [("bfloat16", 1e-2), ("powersgd", 5e-2)])
