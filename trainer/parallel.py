@@ -30,7 +30,13 @@ from torch.distributed.algorithms.ddp_comm_hooks.default_hooks import bf16_compr
 from torch.distributed.algorithms.ddp_comm_hooks.powerSGD_hook import PowerSGDState, powerSGD_hook
 from torch.distributed.device_mesh import DeviceMesh, init_device_mesh
 from torch.distributed.fsdp import FSDPModule, fully_shard
-from torch.distributed.tensor.parallel import ColwiseParallel, ParallelStyle, RowwiseParallel, parallelize_module
+from torch.distributed.tensor.parallel import (
+    ColwiseParallel,
+    ParallelStyle,
+    RowwiseParallel,
+    SequenceParallel,
+    parallelize_module,
+)
 from torch.nn.parallel import DistributedDataParallel
 
 from trainer.config import ParallelConfig, TrainConfig
@@ -161,10 +167,13 @@ def _split_blocks(model: Decoder, group: DeviceMesh) -> None:
     styles: dict[str, ParallelStyle] = {name: ColwiseParallel() for name in ("q_proj", "k_proj", "v_proj")}
     styles |= {name: ColwiseParallel() for name in ("gate_proj", "up_proj")}
     styles |= {name: RowwiseParallel() for name in ("o_proj", "down_proj")}
+    # gains of queries and keys, [B, heads, T, E]: each rank has the part of their gradient that its heads give
+    styles |= {name: SequenceParallel(sequence_dim=1, use_local_output=True) for name in ("q_norm", "k_norm")}
     for block in model.blocks:
         assert isinstance(block, Block)
         for part in (block.attention, block.feed_forward):
-            parallelize_module(part, group, {name: styles[name] for name, _ in part.named_children()})
+            split = {name: styles[name] for name, child in part.named_children() if list(child.parameters())}
+            parallelize_module(part, group, split)
         block.attention.heads //= group.size()
         block.attention.kv_heads //= group.size()
 
