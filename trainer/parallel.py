@@ -211,7 +211,8 @@ def start(config: TrainConfig) -> Iterator[Ranks]:
             shard = config.parallel.shard or world_size // tensor
             shape = (world_size // tensor // shard, shard, tensor)
             mesh = init_device_mesh(device.type, shape, mesh_dim_names=("replicas", "shard", "tensor"))
-            mesh["shard", "tensor"]._flatten()  # so that the gradient norm is added over both at once
+            if tensor > 1:
+                mesh["shard", "tensor"]._flatten()  # so that the gradient norm is added over both at once
         yield Ranks(dist.get_rank(), world_size, device, precision, config.parallel, mesh, files)
     finally:
         dist.destroy_process_group()

@@ -12,8 +12,7 @@ from trainer.checkpoint import checkpoints
 from trainer.metrics import read_metrics
 
 KILLS = 8
-SERVER = get_context("forkserver")  # its children have torch loaded
-SERVER.set_forkserver_preload(["tests.trainer.conftest"])
+SERVER = get_context("forkserver")
 
 
 def test_killed_at_random_moments_of_steps_and_saves_it_always_resumes_and_has_the_same_losses(

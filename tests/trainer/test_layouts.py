@@ -57,7 +57,8 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
         shard(folder / "shards", "a", "validation", 0, random_documents(2, 8, 60), 60),
     ]
     Manifest.build(str(folder / "shards"), written).save()
-    multiprocessing.spawn(_process, (free_ports(len(list(jobs()))), folder), nprocs=4)
+    ports = free_ports(len(list(jobs())))
+    multiprocessing.start_processes(_process, (ports, folder), nprocs=4, start_method="forkserver")
     return folder
 
 
