@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tokenizers import Tokenizer, models
 from torch import multiprocessing
 from torch.distributed.tensor import DTensor
 
@@ -52,9 +53,11 @@ def jobs() -> Iterator[tuple[str, int, tuple[str, ...]]]:
 def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """All of them, in the same four processes."""
     folder = tmp_path_factory.mktemp("layouts")
+    Tokenizer(models.WordLevel({f"w{number} ": number for number in range(60)})).save(str(folder / "tokenizer.json"))
+    content = (folder / "tokenizer.json").read_bytes()
     written = [
-        shard(folder / "shards", "a", "train", 0, random_documents(1, 40, 60), 60),
-        shard(folder / "shards", "a", "validation", 0, random_documents(2, 8, 60), 60),
+        shard(folder / "shards", "a", split, 0, random_documents(1, documents, 60), 60, content)
+        for split, documents in (("train", 40), ("validation", 8))
     ]
     Manifest.build(str(folder / "shards"), written).save()
     ports = free_ports(len(list(jobs())))
@@ -84,10 +87,10 @@ def _process(rank: int, ports: list[int], folder: Path) -> None:
         }
         if rank == 0 and name == "damaged" and (folder / name).exists():
             flip(folder / name / "checkpoints" / "step-00000004" / "optimizer-00001.safetensors")
-        said: list[str] = []
+        shards, tokenizer, said = str(folder / "shards"), str(folder / "tokenizer.json"), list[str]()
         config = tiny_config(*COMMON, *sets)
         with parallel.start(config) as ranks:
-            run = loop.prepare(str(folder / "shards"), folder / name, config, None, ranks, said.append)
+            run = loop.prepare(shards, folder / name, config, tokenizer, ranks, said.append)
             found = whole(run)
             loop.train(run)
             left = whole(run)
@@ -135,6 +138,11 @@ def test_a_run_that_moves_through_all_layouts_loses_no_bit_on_the_way_and_has_th
         assert all(np.array_equal(left[name], found[name]) for name in left)
     for stays, moves in zip(losses(runs / "stays"), losses(runs / "moves"), strict=True):
         assert moves == pytest.approx(stays, rel=1e-4)
+
+
+def test_a_run_in_shards_ends_with_a_sample_as_any_other(runs: Path) -> None:
+    for layout in ("one", "ddp 2", "fsdp 2", "fsdp 2, tensor 2"):
+        assert (runs / layout / "sample.txt").exists()
 
 
 def test_ranks_that_share_a_shard_write_it_once(runs: Path) -> None:
