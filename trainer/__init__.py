@@ -22,10 +22,11 @@ In the order data flows:
 - ``devices``     FLOPs of a token, peaks of GPUs
 - ``schedule``    step to learning rate
 - ``optim``       AdamW and Muon, clipping, the refusal of non-finite gradients
-- ``parallel``    ranks, device, precision, threads
+- ``parallel``    ranks, device, precision, threads; DDP, FSDP2, tensor parallelism
 - ``evaluate``    validation loss in nats per token and bits per byte
 - ``files``       durable writing
-- ``checkpoint``  atomic saves, verified loads
+- ``pieces``      tensors in files, whole or in pieces
+- ``checkpoint``  atomic saves in the background, verified loads
 - ``record``      run.json: what a run is, and whether a command means the same one
 - ``metrics``     metrics.jsonl and TensorBoard
 - ``loop``        the training run

@@ -62,6 +62,7 @@ def train(
         # several times slower, because a waiting thread held the core that the thread it waited for needed.
         os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
         from trainer import loop, parallel  # torch takes seconds to import, --help should not
+        from trainer.checkpoint import CheckpointError
         from trainer.store import StoreError
         from trainer.stream import DamagedShardError
 
@@ -71,7 +72,7 @@ def train(
             prepared = loop.prepare(shards, run, settings, _find_tokenizer(shards, tokenizer, say), ranks, say)
         try:
             loop.train(prepared)
-        except (DamagedShardError, StoreError) as error:
+        except (CheckpointError, DamagedShardError, StoreError) as error:
             _fail(str(error))
 
 

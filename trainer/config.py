@@ -139,13 +139,38 @@ class ReadConfig(Settings):
         return {"full": 1.0, "sampled": self.verify_share, "none": 0.0}[self.verify]
 
 
+class ParallelConfig(Settings):
+    """How ranks share the work; the losses are those of one device, to rounding (``compress`` loses more).
+
+    ``ddp`` keeps the model whole on every rank, ``fsdp`` a shard of it: of ``shard`` ranks each, the groups holding
+    copies (HSDP), or of all (None). ``tensor`` ranks split each matrix of a block. ``compress``: what ddp's gradients
+    travel as.
+    """
+
+    strategy: Literal["ddp", "fsdp"] = "ddp"
+    shard: int | None = Field(default=None, ge=1)
+    tensor: int = Field(default=1, ge=1)
+    compress: Literal["none", "bfloat16", "powersgd"] = "none"
+
+    @model_validator(mode="after")
+    def _fits_strategy(self) -> Self:
+        if self.strategy == "ddp" and self.shard is not None:
+            raise ValueError(f"shard is {self.shard}: allowed is null with strategy ddp")
+        if self.strategy == "ddp" and self.tensor > 1:
+            raise ValueError(f"tensor is {self.tensor}: allowed is 1 with strategy ddp")
+        if self.strategy == "fsdp" and self.compress != "none":
+            raise ValueError(f"compress is {self.compress!r}: allowed is 'none' with strategy fsdp")
+        return self
+
+
 class TrainConfig(Settings):
     """``tokens_per_step`` counts the whole step, over all ranks; ``windows_per_pass`` bounds the memory of one forward
     pass.
 
-    ``evaluate_tokens`` bounds how much of the validation split one evaluation reads. ``precision``: ``float8`` is
-    bfloat16 with the blocks' matrices multiplied in 8 bits. ``compile``: ``auto`` compiles the blocks on GPUs.
-    ``recompute``: ``blocks`` keeps only what goes into each block for the backward pass.
+    ``evaluate_tokens`` bounds how much of the validation split one evaluation reads. The newest ``keep_checkpoints``
+    are kept, and for good those of steps that ``keep_every`` divides. ``precision``: ``float8`` is bfloat16 with the
+    blocks' matrices multiplied in 8 bits. ``compile``: ``auto`` compiles the blocks on GPUs. ``recompute``: ``blocks``
+    keeps only what goes into each block for the backward pass.
     """
 
     model: ModelConfig
@@ -153,6 +178,7 @@ class TrainConfig(Settings):
     schedule: ScheduleConfig = ScheduleConfig()
     data: DataConfig = DataConfig()
     read: ReadConfig = ReadConfig()
+    parallel: ParallelConfig = ParallelConfig()
     steps: int = Field(ge=1)
     tokens_per_step: int = Field(ge=1)
     windows_per_pass: int = Field(default=16, ge=1)
@@ -161,6 +187,7 @@ class TrainConfig(Settings):
     evaluate_tokens: int = Field(default=65_536, ge=1)
     checkpoint_every: int = Field(default=100, ge=1)
     keep_checkpoints: int = Field(default=3, ge=2)
+    keep_every: int | None = Field(default=None, ge=1)
     device: Literal["auto", "cpu", "cuda"] = "auto"
     precision: Literal["auto", "float32", "bfloat16", "float8"] = "auto"
     compile: Literal["auto", True, False] = "auto"
@@ -189,12 +216,14 @@ MAY_CHANGE = (
     "evaluate_tokens",
     "checkpoint_every",
     "keep_checkpoints",
+    "keep_every",
     "device",
     "precision",
     "compile",
     "recompute",
     "deterministic",
     *(f"read.{name}" for name in ReadConfig.model_fields),
+    *(f"parallel.{name}" for name in ParallelConfig.model_fields),
 )
 """What a run may be continued with another value of; everything else decides what the run *is*.
 

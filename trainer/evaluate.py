@@ -27,10 +27,13 @@ def evaluate(model: nn.Module, windows: Windows, tokens: int, windows_per_pass: 
     """
     sample = evaluation_windows(windows, tokens)
     total = torch.zeros(1, dtype=torch.float64, device=ranks.device)
-    mine = sample[ranks.rank :: ranks.world_size]
+    mine = sample[ranks.data_rank :: ranks.data_size]
     with torch.no_grad(), ranks.autocast():
-        for start in range(0, len(mine), windows_per_pass):
-            batch = windows.batch(mine[start : start + windows_per_pass])
-            total += model(*batch.to(ranks.device)).double()
+        # as many passes on every rank, for in each all give their shards of the weights
+        for start in range(0, -(-len(sample) // ranks.data_size), windows_per_pass):
+            part = mine[start : start + windows_per_pass]
+            batch = windows.batch(part if len(part) else sample[:1])
+            loss = model(*batch.to(ranks.device)).double()
+            total += loss if len(part) else 0
     nats = ranks.sum(total).item() / sum(windows.targets(sample).values())
     return Loss(nats, nats / math.log(2) * windows.stream.tokens / windows.stream.bytes)

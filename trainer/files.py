@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import BinaryIO
 
 TEMPORARY = ".tmp-"
 
@@ -18,8 +19,13 @@ def write_file(path: Path, content: bytes) -> None:
     """Write and flush to disk, for a file whose directory gets its name later."""
     with open(path, "wb") as handle:
         handle.write(content)
-        handle.flush()
-        os.fsync(handle.fileno())
+        sync_file(handle)
+
+
+def sync_file(handle: BinaryIO) -> None:
+    """Flush an open file to disk."""
+    handle.flush()
+    os.fsync(handle.fileno())
 
 
 def sync_directory(path: Path) -> None:

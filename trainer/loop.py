@@ -28,7 +28,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from dataprep.shards import Manifest
 from trainer import record, sample
-from trainer.checkpoint import clear_leftovers, load_checkpoint, save_checkpoint
+from trainer.checkpoint import Saver, clear_leftovers, load_checkpoint
 from trainer.config import TrainConfig
 from trainer.data import Batch, TrainingOrder, Windows
 from trainer.evaluate import Loss, evaluate
@@ -80,11 +80,6 @@ def prepare(
     order = training_order(reading.stream("train", embedding_rows), config)
     plan = order.mixture.plan(config.steps)
     check_epochs(plan, config.data.max_epochs)
-    if config.windows_per_step < ranks.world_size:
-        raise ValueError(
-            f"tokens_per_step is {config.tokens_per_step}: allowed is at least one window "
-            f"of {config.model.context} tokens for each of {ranks.world_size} ranks"
-        )
     validation = Windows(
         reading.stream("validation", embedding_rows),
         config.model.context,
@@ -92,22 +87,18 @@ def prepare(
         mask_documents=config.data.mask_documents,
     )
     earlier = record.read(folder)
-    checkpoint = load_checkpoint(folder / CHECKPOINTS, say)
+    checkpoint = load_checkpoint(folder / CHECKPOINTS, say, ranks)
     step = checkpoint.step if checkpoint is not None else 0
     if earlier is not None:
         record.check_same_run(folder, earlier, config, manifest, ranks.rounding(), step, say)
     torch.manual_seed(config.seed)
     model = Decoder(config.model, embedding_rows)
     model.initialise(config.seed)
-    model.to(ranks.device)
     speed_up(model, config, ranks.device)
+    ranks.place(model)
     optimizer = build_optimizer(model, config.optimizer, ranks.device)
     if checkpoint is not None:
         checkpoint.restore(model, optimizer)
-    if ranks.from_main(step) != step:
-        raise ValueError(
-            f"{folder}: rank {ranks.rank} sees another checkpoint than rank 0; all ranks must share this directory"
-        )
     if ranks.main:
         parameters = model.parameter_count()
         record.write(folder, config, manifest, tokenizer, parameters, embedding_rows, ranks.rounding(), plan)
@@ -152,7 +143,8 @@ def train(run: Run) -> bool:
         _conclude(run)
         return True
     config, ranks = run.config, run.ranks
-    metrics = Metrics(run.folder, run.step) if ranks.main else None
+    # a run that begins anew is evaluated anew
+    metrics = Metrics(run.folder, run.step or -1) if ranks.main else None
     parallel_model = ranks.wrap(run.model)
     if run.step == 0:
         _evaluate(run, metrics)
@@ -160,7 +152,11 @@ def train(run: Run) -> bool:
     saved = run.step
     read = config.read
     make = partial(step_batches, run.order, windows_per_pass=config.windows_per_pass, ranks=ranks)
-    with _stop_signals() as stop_asked, Prefetch(make, run.step, config.steps, read.threads, read.ahead) as steps:
+    with (
+        _stop_signals() as stop_asked,
+        Saver(run.folder / CHECKPOINTS, config.keep_checkpoints, config.keep_every, ranks) as saver,
+        Prefetch(make, run.step, config.steps, read.threads, read.ahead) as steps,
+    ):
         stop = False
         while run.step < config.steps and not stop:
             began = time.perf_counter()
@@ -185,7 +181,7 @@ def train(run: Run) -> bool:
             if run.step % config.evaluate_every == 0 or run.step == config.steps:
                 _evaluate(run, metrics)
             if run.step % config.checkpoint_every == 0 or run.step == config.steps or stop:
-                _save(run, metrics)
+                _save(run, metrics, saver)
                 saved = run.step
     if metrics:
         metrics.close()
@@ -204,7 +200,7 @@ def step_batches(
     by source.
     """
     windows = order.step(step)
-    share = order.share(windows, ranks.rank, ranks.world_size)
+    share = order.share(windows, ranks.data_rank, ranks.data_size)
     batches = [order.windows.batch(share[at : at + windows_per_pass]) for at in range(0, len(share), windows_per_pass)]
     if ranks.device.type == "cuda":
         batches = [batch.pinned() for batch in batches]
@@ -219,13 +215,13 @@ def accumulate(model: nn.Module, batches: list[Batch], targets: int, ranks: Rank
     model.zero_grad(set_to_none=True)
     total = torch.zeros((), device=ranks.device)
     for number, batch in enumerate(batches, 1):
-        # gradients travel once a step; DDP averages over ranks, hence the factor
+        # DDP's gradients travel once a step; ranks' gradients are averaged, hence the factor
         last = number == len(batches)
         alone = model.no_sync() if isinstance(model, DistributedDataParallel) and not last else nullcontext()
         with alone:
             with ranks.autocast():
                 loss = model(*batch.to(ranks.device))
-            (loss * (ranks.world_size / targets)).backward()
+            (loss * (ranks.data_size / targets)).backward()
         total += loss.detach() / targets
     return ranks.sum(total)
 
@@ -254,12 +250,11 @@ def _stop_signals() -> Iterator[list[int]]:
             signal.signal(number, handler)
 
 
-def _save(run: Run, metrics: Metrics | None) -> None:
-    if metrics is None:
-        return
-    metrics.sync()
+def _save(run: Run, metrics: Metrics | None, saver: Saver) -> None:
+    if metrics:
+        metrics.sync()
     state = {"manifest": run.manifest.hash, "tokens": run.step * run.config.tokens_per_step}
-    save_checkpoint(run.folder / CHECKPOINTS, run.step, run.model, run.optimizer, state, run.config.keep_checkpoints)
+    saver.save(run.step, run.model, run.optimizer, state)
 
 
 def _evaluate(run: Run, metrics: Metrics | None) -> None:
@@ -343,8 +338,11 @@ def _conclude(run: Run) -> None:
     for line in table(run.order.mixture.plan(run.step), achieved):
         run.say(f"read       {line}")
     if (run.folder / record.TOKENIZER).exists():
+        model = (
+            sample.load_run(run.folder)[0] if run.ranks.mesh else run.model
+        )  # the others are not asked for their shards
         text = sample.generate(
-            run.model, run.folder, "", vocabulary=run.manifest.vocabulary_size, eos_id=run.manifest.eos_id
+            model, run.folder, "", vocabulary=run.manifest.vocabulary_size, eos_id=run.manifest.eos_id
         )
         replace_file(run.folder / "sample.txt", f"{text}\n".encode())
         run.say("sample     " + " ".join(text.split()))

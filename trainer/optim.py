@@ -11,8 +11,12 @@ Decisions:
 - State is kept by parameter *name*, so that a checkpoint does not depend on the order in which modules are made.
 """
 
+from collections.abc import Iterable
+from typing import Any
+
 import torch
 from torch import Tensor, nn
+from torch.distributed.tensor import DTensor
 
 from trainer.config import OptimizerConfig
 
@@ -25,11 +29,10 @@ def build_optimizer(model: nn.Module, config: OptimizerConfig, device: torch.dev
     muon = [p for name, p in named if config.kind == "muon" and p.ndim == 2 and name.startswith("blocks.")]
     taken = {id(p) for p in muon}
     rest = [p for _, p in named if id(p) not in taken]
+    decayed = ([p for p in rest if p.ndim >= 2], config.weight_decay)
+    others = ([p for p in rest if p.ndim < 2], 0.0)
     adamw = torch.optim.AdamW(
-        [
-            {"params": [p for p in rest if p.ndim >= 2], "weight_decay": config.weight_decay},
-            {"params": [p for p in rest if p.ndim < 2], "weight_decay": 0.0},
-        ],
+        [{"params": part, "weight_decay": decay} for group, decay in (decayed, others) for part in by_mesh(group)],
         lr=config.learning_rate,
         betas=(config.beta1, config.beta2),
         eps=config.epsilon,
@@ -60,14 +63,26 @@ class _MuonAndAdamW(torch.optim.Optimizer):
             part.step(closure)  # type: ignore[no-untyped-call]
 
 
+def by_mesh(tensors: Iterable[Tensor]) -> list[list[Tensor]]:
+    """Tensors that one operation may take together: those cut over the same ranks, or not at all."""
+    groups: dict[Any, list[Tensor]] = {}
+    for tensor in tensors:
+        groups.setdefault(getattr(tensor, "device_mesh", None), []).append(tensor)
+    return list(groups.values())
+
+
 def gradient_norm(model: nn.Module) -> Tensor:
-    """The 2-norm over all gradients, a scalar on their device."""
-    return torch.nn.utils.get_total_norm([p.grad for p in model.parameters() if p.grad is not None])
+    """The 2-norm over all gradients of all ranks' shards, a scalar on their device."""
+    groups = by_mesh(p.grad for p in model.parameters() if p.grad is not None)
+    norms = [torch.nn.utils.get_total_norm(gradients) for gradients in groups]
+    norms = [norm.full_tensor() if isinstance(norm, DTensor) else norm for norm in norms]
+    return norms[0] if len(norms) == 1 else torch.linalg.vector_norm(torch.stack(norms))
 
 
 def update(model: nn.Module, optimizer: torch.optim.Optimizer, rate: float, norm: Tensor, clip: float) -> None:
     """One update at this rate, gradients scaled to at most ``clip``. The caller has seen that ``norm`` is finite."""
-    torch.nn.utils.clip_grads_with_norm_(model.parameters(), clip, norm)
+    for parameters in by_mesh(model.parameters()):
+        torch.nn.utils.clip_grads_with_norm_(parameters, clip, norm)
     for group in optimizer.param_groups:
         group["lr"] = rate
     optimizer.step()

@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 import json
+import multiprocessing
 import os
 from collections.abc import Callable, Iterator
 from itertools import islice
@@ -21,6 +22,8 @@ from trainer.config import TrainConfig, load_config
 # one thread: models this small only wait for a second one. The subprocesses of the tests inherit it
 os.environ["OMP_NUM_THREADS"] = "1"
 torch.set_num_threads(1)
+# processes that a test starts find torch loaded
+multiprocessing.set_forkserver_preload(["tests.trainer.conftest"])
 
 Documents = list[NDArray[Any]]
 TINY = (

@@ -2,6 +2,7 @@
 
 import os
 import pickle
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -9,18 +10,23 @@ import pytest
 import torch
 
 from tests.trainer.test_optim import stepped
-from trainer.checkpoint import CHECKSUMS, LATEST, MODEL, OPTIMIZER, STATE, checkpoints, load_checkpoint, save_checkpoint
+from trainer.checkpoint import CHECKSUMS, INDEX, LATEST, STATE, CheckpointError, Saver, checkpoints, load_checkpoint
+from trainer.optim import optimizer_tensors
+
+MODEL, OPTIMIZER = "model-00000.safetensors", "optimizer-00000.safetensors"
 
 
 class Killed(BaseException):
     """Unwinds like a kill: nothing in the trainer catches it."""
 
 
-def save(folder: Path, step: int, keep: int = 3) -> Path:
+def save(folder: Path, step: int, keep: int = 3, keep_every: int | None = None) -> Path:
     model, optimizer = stepped(1)
     with torch.no_grad():
         model.norm.weight.fill_(step)
-    return save_checkpoint(folder, step, model, optimizer, {"manifest": "m", "tokens": step * 10}, keep)
+    with Saver(folder, keep, keep_every) as saver:
+        saver.save(step, model, optimizer, {"manifest": "m", "tokens": step * 10})
+    return folder / f"step-{step:08d}"
 
 
 def load(folder: Path) -> tuple[int | None, list[str]]:
@@ -34,11 +40,13 @@ def load(folder: Path) -> tuple[int | None, list[str]]:
 def test_what_was_saved_is_what_is_loaded(tmp_path: Path) -> None:
     model, optimizer = stepped(3)
     torch.manual_seed(5)
-    save_checkpoint(tmp_path, 3, model, optimizer, {"manifest": "m"}, 3)
+    with Saver(tmp_path, 3) as saver:
+        saver.save(3, model, optimizer, {"manifest": "m", "monitor": {"seen": [1, None]}})
     drawn = torch.rand(4)
     other, fresh = stepped(0)
     checkpoint = load_checkpoint(tmp_path, print)
     assert checkpoint is not None
+    assert checkpoint.state["monitor"] == {"seen": [1, None]}
     checkpoint.restore(other, fresh)
     assert torch.equal(torch.rand(4), drawn)
     assert all(torch.equal(a, b) for a, b in zip(model.parameters(), other.parameters(), strict=True))
@@ -88,7 +96,7 @@ def test_a_kill_at_any_point_of_a_save_leaves_the_last_whole_checkpoint(
     assert 10 < reached < 99
 
 
-@pytest.mark.parametrize("name", [MODEL, OPTIMIZER, STATE, CHECKSUMS])
+@pytest.mark.parametrize("name", [MODEL, OPTIMIZER, INDEX, STATE, CHECKSUMS])
 def test_a_flipped_byte_is_found_named_and_the_checkpoint_before_it_used(tmp_path: Path, name: str) -> None:
     save(tmp_path, 1)
     broken = save(tmp_path, 2) / name
@@ -128,6 +136,57 @@ def test_the_newest_k_are_kept(tmp_path: Path) -> None:
     for step in range(1, 6):
         save(tmp_path, step, keep=2)
     assert [path.name for path in checkpoints(tmp_path)] == ["step-00000005", "step-00000004"]
+
+
+def test_those_of_every_so_many_steps_are_kept_for_good(tmp_path: Path) -> None:
+    for step in range(1, 10):
+        save(tmp_path, step, keep=2, keep_every=3)
+    assert [path.name[-1] for path in checkpoints(tmp_path)] == ["9", "8", "6", "3"]
+
+
+def test_a_save_holds_the_moment_it_was_asked_for_and_the_next_one_waits_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow, flush = threading.Event(), os.fsync
+
+    def waits(descriptor: int) -> None:
+        slow.wait(60)
+        flush(descriptor)
+
+    monkeypatch.setattr(os, "fsync", waits)
+    model, optimizer = stepped(1)
+    before = [parameter.detach().clone() for parameter in model.parameters()]
+    with Saver(tmp_path, 3) as saver:
+        saver.save(1, model, optimizer, {})
+        with torch.no_grad():
+            for tensor in (*model.parameters(), *optimizer_tensors(model, optimizer).values()):
+                tensor.fill_(7)
+        second = threading.Thread(target=saver.save, args=(2, model, optimizer, {}))
+        second.start()
+        second.join(0.1)
+        assert second.is_alive()
+        assert checkpoints(tmp_path) == []
+        slow.set()
+        second.join()
+    assert len(checkpoints(tmp_path)) == 2
+    (tmp_path / LATEST).write_text("step-00000001")
+    other, fresh = stepped(0)
+    checkpoint = load_checkpoint(tmp_path, print)
+    assert checkpoint is not None
+    checkpoint.restore(other, fresh)
+    assert all(torch.equal(a, b) for a, b in zip(before, other.parameters(), strict=True))
+    assert all((tensor != 7).any() for tensor in optimizer_tensors(other, fresh).values())
+
+
+def test_a_save_that_fails_is_an_error_of_the_next_one_and_of_the_end(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    model, optimizer = stepped(1)
+    with pytest.raises(CheckpointError, match=r"checkpoint .*step-00000002: rank 0: "):  # noqa: SIM117
+        with Saver(tmp_path / "file", 3) as saver:
+            saver.save(1, model, optimizer, {})
+            with pytest.raises(CheckpointError, match=r"checkpoint .*step-00000001: rank 0: "):
+                saver.save(2, model, optimizer, {})
+            saver.save(2, model, optimizer, {})
 
 
 def test_a_damaged_checkpoint_is_replaced_when_its_step_is_reached_again(tmp_path: Path) -> None:

@@ -1,9 +1,11 @@
 """Two gloo processes are one run: same batches, same losses, one decision."""
 
 import os
+import signal
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -13,14 +15,20 @@ from torch import multiprocessing
 
 from tests.trainer.conftest import TINY, exact, tiny_config, train_here
 from trainer import loop, parallel
+from trainer.checkpoint import checkpoints
 from trainer.metrics import read_metrics
 
 
-def torchrun(world_size: int, shards: Path, folder: Path, *assignments: str) -> str:
+def torchrun_command(world_size: int, shards: Path, folder: Path, *assignments: str, restarts: int = 0) -> list[str]:
     sets = [argument for text in (*TINY, *assignments) for argument in ("--set", text)]
     launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={world_size}"]
+    launch.append(f"--max-restarts={restarts}")
     # "--", because torchrun would take our --run for an abbreviation of its own --run-path
-    command = [*launch, "-m", "--", "trainer", "train", str(shards), "--run", str(folder), *sets]
+    return [*launch, "-m", "--", "trainer", "train", str(shards), "--run", str(folder), *sets]
+
+
+def torchrun(world_size: int, shards: Path, folder: Path, *assignments: str) -> str:
+    command = torchrun_command(world_size, shards, folder, *assignments)
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
 
@@ -37,6 +45,47 @@ def test_two_ranks_then_one_then_two_again_are_the_run_of_one(shards: Path, tmp_
     assert [row["step"] for row in rows[0]] == [row["step"] for row in rows[1]]
     for one, mixed in zip(*rows, strict=True):
         assert list(one.values()) == pytest.approx(list(mixed.values()), rel=1e-4)
+
+
+def test_torchrun_goes_on_after_a_rank_was_killed_and_saves_when_it_is_told_to_stop(
+    shards: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "run"
+    many = ("steps=200", "checkpoint_every=20", "evaluate_every=100", "parallel.strategy=fsdp")
+    command = torchrun_command(2, shards, folder, *many, restarts=1)
+    launcher = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    wait_for(folder, 30, launcher)
+    os.kill(worker(launcher.pid, 1), signal.SIGKILL)
+    wait_for(folder, len(read_metrics(folder)) + 30, launcher)
+    launcher.terminate()
+    output, _ = launcher.communicate(timeout=60)
+    assert "resuming" in output
+    assert "saved; the same command continues" in output
+    last = [row for row in read_metrics(folder) if "loss" in row][-1]["step"]
+    assert checkpoints(folder / "checkpoints")[0].name == f"step-{last:08d}"
+    assert 30 < last < 200
+    train_here(shards, folder, *many)
+    train_here(shards, tmp_path / "one", *many)
+    rows = [list(exact(read_metrics(tmp_path / name))) for name in ("one", "run")]
+    assert [row["step"] for row in rows[0]] == [row["step"] for row in rows[1]]
+    # rounding grows with the steps: 1e-4 is what the first 8 keep to
+    assert all(
+        mixed["loss"] == pytest.approx(one["loss"], rel=1e-2) for one, mixed in zip(*rows, strict=True) if "loss" in one
+    )
+
+
+def wait_for(folder: Path, rows: int, process: subprocess.Popen[str]) -> None:
+    while len(read_metrics(folder)) < rows:
+        assert process.poll() is None, "ended before it could be stopped"
+        time.sleep(0.01)
+
+
+def worker(launcher: int, rank: int) -> int:
+    """The process of a rank, found by its environment."""
+    for line in Path(f"/proc/{launcher}/task/{launcher}/children").read_text().split():
+        if f"RANK={rank}".encode() in Path(f"/proc/{line}/environ").read_bytes().split(b"\0"):
+            return int(line)
+    raise AssertionError(f"no rank {rank} among the children of torchrun")
 
 
 def drop_after(folder: Path, step: int) -> None:
