@@ -104,12 +104,19 @@ def save_checkpoint(
     return final
 
 
-def load_checkpoint(folder: Path, warn: Callable[[str], None]) -> Checkpoint | None:
-    """The checkpoint that ``latest`` names, or the newest whole one; None when none was ever finished.
+def load_checkpoint(folder: Path, warn: Callable[[str], None], step: int | None = None) -> Checkpoint | None:
+    """The checkpoint that ``latest`` names, or the newest whole one; None when none was ever finished. With a ``step``,
+    that one and no other.
 
-    Each damaged one is named through ``warn``. Raises ``ValueError`` when there are checkpoints and all are damaged.
+    Each damaged one is named through ``warn``. Raises ``ValueError`` when there are checkpoints and all are damaged, or
+    none is of ``step``.
     """
     candidates = checkpoints(folder)
+    if step is not None:
+        kept = [int(path.name.removeprefix("step-")) for path in reversed(candidates)]
+        if step not in kept:
+            raise ValueError(f"{folder}: no checkpoint of step {step}; there are {', '.join(map(str, kept))}")
+        candidates = [folder / f"step-{step:08d}"]
     try:
         named = folder / (folder / LATEST).read_text().strip()
         candidates = sorted(candidates, key=lambda path: path != named)

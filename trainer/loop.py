@@ -31,7 +31,7 @@ from trainer import record, sample
 from trainer.checkpoint import clear_leftovers, load_checkpoint, save_checkpoint
 from trainer.config import TrainConfig
 from trainer.data import Batch, TrainingOrder, Windows
-from trainer.evaluate import Loss, evaluate
+from trainer.evaluate import Loss, evaluate, validation_windows
 from trainer.files import replace_file
 from trainer.metrics import Metrics, read_metrics
 from trainer.mixture import check_epochs, table
@@ -42,9 +42,9 @@ from trainer.prefetch import Prefetch
 from trainer.reading import Reading
 from trainer.schedule import learning_rate
 from trainer.stream import TokenStream
+from trainer.trained import CHECKPOINTS, load_tokenizer
 
 PROGRESS_SECONDS = 5.0
-CHECKPOINTS = "checkpoints"
 OF_SOURCE = "tokens."  # begins the metrics that count a source's targets
 
 
@@ -84,12 +84,7 @@ def prepare(
             f"tokens_per_step is {config.tokens_per_step}: allowed is at least one window "
             f"of {config.model.context} tokens for each of {ranks.world_size} ranks"
         )
-    validation = Windows(
-        reading.stream("validation", embedding_rows),
-        config.model.context,
-        packing=config.data.packing,
-        mask_documents=config.data.mask_documents,
-    )
+    validation = validation_windows(reading.stream("validation", embedding_rows), config)
     earlier = record.read(folder)
     checkpoint = load_checkpoint(folder / CHECKPOINTS, say)
     step = checkpoint.step if checkpoint is not None else 0
@@ -250,10 +245,10 @@ def _evaluate(run: Run, metrics: Metrics | None) -> None:
     if run.validation is None:
         return
     config = run.config
-    loss = evaluate(run.model, run.validation, config.evaluate_tokens, config.windows_per_pass, run.ranks)
+    losses = evaluate(run.model, run.validation, config.evaluate_tokens, config.windows_per_pass, run.ranks)
     if metrics:
-        metrics.write(run.step, {"validation_loss": loss.nats, "validation_bits_per_byte": loss.bits_per_byte})
-    run.say(f"step {run.step:>6}  validation {_words(loss)}")
+        metrics.write(run.step, losses.metrics())
+    run.say(f"step {run.step:>6}  validation {_words(losses.total)}")
 
 
 def _words(loss: Loss) -> str:
@@ -327,8 +322,9 @@ def _conclude(run: Run) -> None:
     for line in table(run.order.mixture.plan(run.step), achieved):
         run.say(f"read       {line}")
     if (run.folder / record.TOKENIZER).exists():
-        text = sample.generate(
-            run.model, run.folder, "", vocabulary=run.manifest.vocabulary_size, eos_id=run.manifest.eos_id
+        tokenizer, manifest = load_tokenizer(run.folder), run.manifest
+        (text,) = sample.generate(
+            run.model, tokenizer, [""], manifest.vocabulary_size, manifest.eos_id, sample.Sampling()
         )
         replace_file(run.folder / "sample.txt", f"{text}\n".encode())
         run.say("sample     " + " ".join(text.split()))

@@ -72,20 +72,25 @@ class Attention(nn.Module):
         self.v_proj = nn.Linear(config.width, self.kv_heads * self.head_width, bias=False)
         self.o_proj = nn.Linear(self.heads * self.head_width, config.width, bias=False)
 
-    def forward(self, x_btd: Tensor, cos_te: Tensor, sin_te: Tensor, mask_b1tt: Tensor | None) -> Tensor:
+    def project(self, x_btd: Tensor, cos_te: Tensor, sin_te: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Queries [B, H, T, E], keys and values [B, K, T, E], turned to their positions."""
         rows, positions, _ = x_btd.shape
         q_bhte = self.q_proj(x_btd).view(rows, positions, self.heads, self.head_width).transpose(1, 2)
         k_bkte = self.k_proj(x_btd).view(rows, positions, self.kv_heads, self.head_width).transpose(1, 2)
         v_bkte = self.v_proj(x_btd).view(rows, positions, self.kv_heads, self.head_width).transpose(1, 2)
+        return rotate(q_bhte, cos_te, sin_te), rotate(k_bkte, cos_te, sin_te), v_bkte
+
+    def forward(self, x_btd: Tensor, cos_te: Tensor, sin_te: Tensor, mask_b1tt: Tensor | None) -> Tensor:
+        q_bhte, k_bkte, v_bkte = self.project(x_btd, cos_te, sin_te)
         y_bhte = F.scaled_dot_product_attention(
-            rotate(q_bhte, cos_te, sin_te),
-            rotate(k_bkte, cos_te, sin_te),
+            q_bhte,
+            k_bkte,
             v_bkte,
             attn_mask=mask_b1tt,
             is_causal=mask_b1tt is None,
             enable_gqa=self.heads != self.kv_heads,
         )
-        return self.o_proj(y_bhte.transpose(1, 2).reshape(rows, positions, -1))
+        return self.o_proj(y_bhte.transpose(1, 2).flatten(2))
 
 
 class FeedForward(nn.Module):
