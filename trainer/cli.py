@@ -184,7 +184,8 @@ def sample(
         from trainer.trained import load_tokenizer, load_trained
 
         texts = [*(prompt or ()), *(prompts.read_text(encoding="utf-8").splitlines() if prompts else ())] or [""]
-        tokenizer, trained = load_tokenizer(run), load_trained(run, checkpoint)
+        trained = load_trained(run, checkpoint)
+        tokenizer = load_tokenizer(run)
         sampling = Sampling(tokens, temperature, top_p, seed)
         with parallel.start(trained.config) as ranks:
             model = trained.model.to(ranks.device)

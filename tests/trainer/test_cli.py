@@ -125,13 +125,14 @@ def test_plan_prints_tokens_epochs_and_shares_by_source_and_takes_no_step(
         (tmp_path / info.path).unlink()  # a plan needs the manifest alone
     mixed = tiny("data.mixture=[{weights: {a: 1, b: 3}}]", "data.packing=documents", "steps=100")
     assert call(monkeypatch, "plan", tmp_path, *mixed) == 0
-    heading, a, b, windows = capsys.readouterr().out.splitlines()
+    heading, a, b, windows, *needs = capsys.readouterr().out.splitlines()
     assert heading.split() == ["source", "tokens", "available", "epochs", "share", "wanted"]
     tokens, available, epochs, _, wanted = b.split()[1:]
     assert float(epochs) == pytest.approx(int(tokens.replace(",", "")) / int(available.replace(",", "")), abs=0.01)
     assert wanted == "75.000%"
     assert a.split()[-1] == "25.000%"
     assert "padding" in windows
+    assert [line.split()[0] for line in needs] == ["parameters", "operations", "memory,", "one"]
     assert call(monkeypatch, "plan", tmp_path, *mixed, "--set", "data.max_epochs={b: 1.5}") == 2
     captured = capsys.readouterr()
     assert "data.max_epochs.b is 1.5" in captured.err

@@ -95,9 +95,8 @@ def test_a_text_ends_before_eos_and_the_others_go_on() -> None:
     model = model_of("model.tied_embeddings=false")
     with torch.no_grad():
         model.head.weight[EOS] = 4 * model.head.weight[9]  # EOS follows wherever 9 would be likely
-    ends = [
-        list(column) for column in zip(*continue_ids(model, [[EOS, n] for n in range(1, 40)], 60, EOS, Sampling(14)))
-    ]
+    prompts = [[EOS, n] for n in range(1, 40)]
+    ends = list(zip(*continue_ids(model, prompts, 60, EOS, Sampling(14)), strict=True))
     lengths = {column.index(None) if None in column else len(column) for column in ends}
     assert len(lengths) > 3
     for column in ends:
@@ -116,7 +115,7 @@ def test_a_text_ends_where_the_context_is_full_and_a_longer_prompt_is_refused() 
 
 
 def continue_of(model: Decoder, prompts: list[list[int]], sampling: Sampling) -> list[list[int]]:
-    steps = list(continue_ids(model, prompts, VOCABULARY, ROWS, sampling))  # an EOS that is never drawn
+    steps = list(continue_ids(model, prompts, VOCABULARY, ROWS - 1, sampling))  # an EOS that is never drawn
     return [[one for one in column if one is not None] for column in zip(*steps, strict=True)]
 
 
