@@ -2,14 +2,18 @@
 
 Decisions:
 - Parameters are counted on the model itself, built without memory.
-- Memory a device is arithmetic for AdamW in mixed precision (Rajbhandari et al. 2020, section 3.1, with our float32
-  gradients): a parameter has 4 bytes of weight, 4 of gradient, 8 of moments, and 2 of a bfloat16 copy.
-- Activations are counted as Korthikanti et al. 2022 (section 4.1) do, for this model: a token keeps in a layer
-  8 · D + b · (2 · D + 2 · H · E + 2 · K · E + 4 · F) bytes. The residual stream in float32 at both norms; in b bytes (2
-  in bfloat16, 4 in float32) the two normed inputs, queries, what attention gives, keys, values, and four times the
-  feed-forward width: gate, silu(gate), up and their product. No scores: attention does not store them. It is what
-  compiled code keeps, before what an allocator wastes; uncompiled, up to half as much again.
-- Time is operations ÷ (what the devices can do × the share of it that is stated). Nobody's guess stands in for either.
+- Memory is arithmetic for AdamW (Rajbhandari et al. 2020, section 3.1, but with float32 gradients): a parameter has 4
+  bytes of weight, 4 of gradient and 8 of moments; DDP sends gradients from buckets of the same size. With bfloat16 each
+  matrix has a copy of 2 bytes that is kept for the backward pass, in every layout: autocast makes it after the weights
+  are gathered.
+- FSDP2 holds, besides its shard, the weights and gradients of what lies outside the blocks and of a block, and the
+  weights of the next block, in float32.
+- Activations are counted as Korthikanti et al. 2022 (section 4.1) do, for this model. For the backward pass a token
+  keeps in a layer 8 · D + b · (2 · D + 2 · H · E + 2 · K · E + 4 · F) bytes: the residual stream in float32 at both
+  norms, and in b bytes (2 in bfloat16, 4 in float32) the two normed inputs, queries, keys, values, what attention gives,
+  and of the feed-forward width gate, silu(gate), up and their product. No scores: attention does not store them. It is
+  what compiled code keeps, before what an allocator wastes; code that is not compiled keeps up to half as much again.
+- Time is operations ÷ (what the devices can do × the share of it that is stated).
 
 Shape suffixes as in ``model``.
 """
@@ -28,16 +32,25 @@ CHUNK_LOGITS = 2**27
 """Logits are computed so many at a time."""
 NODE = 8
 """Devices that share a fast network: tensor parallelism does not leave them."""
+SHORT = {
+    "a100": "NVIDIA A100-SXM4-80GB",
+    "h100": "NVIDIA H100 80GB HBM3",
+    "h200": "NVIDIA H200",
+    "b200": "NVIDIA B200",
+    "l40s": "NVIDIA L40S",
+    "4090": "NVIDIA GeForce RTX 4090",
+}
+"""What people call the devices of ``trainer/devices.py``."""
 
 
 @dataclass(frozen=True)
 class Memory:
-    """Bytes on one device. ``gathered``: copies of weights in the precision of computing, or of blocks in use."""
+    """Bytes on one device. ``copies``: bfloat16 ones, and what FSDP2 has gathered."""
 
     weights: float
     gradients: float
     optimizer: float
-    gathered: float
+    copies: float
     activations: float
     logits: float
 
@@ -57,75 +70,83 @@ def parameters_by_part(config: ModelConfig, vocabulary: int) -> dict[str, int]:
     return dict(parts)
 
 
-def memory(config: TrainConfig, vocabulary: int, bfloat16: bool, shards: int = 1, tensor: int = 1) -> Memory:
-    """Of one of ``shards`` (FSDP2) × ``tensor`` (tensor parallel) devices; any number may repeat them."""
-    model = config.model
+def memory(
+    config: TrainConfig, vocabulary: int, bfloat16: bool, replicas: int = 1, shards: int = 1, tensor: int = 1
+) -> Memory:
+    """Of one of ``replicas`` (DDP, or HSDP) × ``shards`` (FSDP2) × ``tensor`` (tensor parallel) devices."""
+    model, width = config.model, 2 if bfloat16 else 4
     parts = parameters_by_part(model, vocabulary)
-    count, block = sum(parts.values()), (parts["attention"] + parts["feed-forward"]) / model.layers
-    width = 2 if bfloat16 else 4
-    whole = max(block, parts["embedding"]) / tensor
-    # sharded: the weights of the part in use and of the next, and the gradients of one before they are scattered
-    gathered = (2 * width + 4) * whole if shards > 1 else (2 * count / tensor if bfloat16 else 0)
-    tokens = min(config.windows_per_pass, config.windows_per_step) * model.context
-    share = count / shards / tensor
+    blocks = (parts["attention"] + parts["feed-forward"]) / tensor
+    outside = parts["embedding"] + parts.get("head", 0)
+    share = (blocks + outside + parts["norms"]) / shards
+    copies = 2 * (blocks + vocabulary * model.width) if bfloat16 else 0.0
+    if shards > 1:
+        copies += 8 * outside + 12 * blocks / model.layers
+    tokens = min(config.windows_per_pass, -(-config.windows_per_step // (replicas * shards))) * model.context
     return Memory(
-        4 * share,
-        4 * share,
-        8 * share,
-        gathered,
-        tokens * model.layers * activation_bytes(model, width, tensor),
-        min(tokens * vocabulary, CHUNK_LOGITS) * (8 + width),  # as computed, and in float32 they and their gradient
+        weights=4 * share,
+        gradients=(8 if replicas > 1 and shards == 1 else 4) * share,
+        optimizer=8 * share,
+        copies=copies,
+        activations=tokens * model.layers * activation_bytes(model, width, tensor),
+        logits=min(tokens * vocabulary, CHUNK_LOGITS) * (8 + width),  # as computed, in float32, and their gradient
     )
 
 
 def activation_bytes(config: ModelConfig, width: int, tensor: int = 1) -> float:
-    """What a token keeps in a layer for the backward pass; tensor parallelism divides what lies inside the projections
-    (Korthikanti et al. 2022, section 4.2.1).
+    """What a token keeps in a layer; tensor parallelism divides what lies between the projections (Korthikanti et al.
+    2022, section 4.2.1). ``width``: bytes of a number.
     """
-    inside = 2 * (config.heads + config.kv_heads) * config.head_width + 4 * config.feed_forward
-    return (8 + 2 * width) * config.width + width * inside / tensor
+    between = 2 * (config.heads + config.kv_heads) * config.head_width + 4 * config.feed_forward
+    return (8 + 2 * width) * config.width + width * between / tensor
 
 
 def needs(config: TrainConfig, vocabulary: int, devices: int, bfloat16: bool) -> list[str]:
     """Parameters, operations and memory as lines."""
     parts = parameters_by_part(config.model, vocabulary)
-    per_token = flops_per_token(config.model, vocabulary)
+    per_token, tokens = flops_per_token(config.model, vocabulary), _tokens(config)
     named = ", ".join(f"{count:,} {name}" for name, count in parts.items())
-    lines = [
-        f"parameters  {sum(parts.values()):,}: {named}",
-        f"operations  {per_token:.4g} a token, {per_token * _tokens(config):.4g} in all ({_tokens(config):,} tokens)",
-    ]
-    tensor = max(size for size in range(1, min(devices, NODE) + 1) if not devices % size | config.model.kv_heads % size)
-    layouts = {"one device, or DDP": memory(config, vocabulary, bfloat16)}
+    layouts = {"one device": memory(config, vocabulary, bfloat16)}
     if devices > 1:
-        layouts[f"FSDP2 over {devices}"] = memory(config, vocabulary, bfloat16, devices)
-    if tensor > 1:
-        name = f"tensor parallel {tensor}" + (f" × FSDP2 {devices // tensor}" if devices > tensor else "")
-        layouts[name] = memory(config, vocabulary, bfloat16, devices // tensor, tensor)
+        layouts[f"DDP over {devices}"] = memory(config, vocabulary, bfloat16, replicas=devices)
+        layouts[f"FSDP2 over {devices}"] = memory(config, vocabulary, bfloat16, shards=devices)
+    tensor = max(size for size in range(1, NODE + 1) if devices % size == 0 == config.model.kv_heads % size)
+    if 1 < tensor < devices:
+        name = f"FSDP2 over {devices // tensor} × tensor {tensor}"
+        layouts[name] = memory(config, vocabulary, bfloat16, shards=devices // tensor, tensor=tensor)
     heading = (*Memory.__annotations__, "total")
-    lines.append("memory, GB a device".ljust(34) + "".join(name.rjust(12) for name in heading))
-    for name, one in layouts.items():
-        cells = (*vars(one).values(), one.total)
-        lines.append(f"  {name}".ljust(34) + "".join(f"{cell / 1e9:.2f}".rjust(12) for cell in cells))
-    return lines
+    return [
+        f"parameters  {sum(parts.values()):,}: {named}",
+        f"operations  {per_token:.4g} a token, {per_token * tokens:.4g} in all for {tokens:,} tokens",
+        "GB a device".ljust(26) + "".join(name.rjust(12) for name in heading),
+        *(
+            f"  {name}".ljust(26) + "".join(f"{cell / 1e9:.2f}".rjust(12) for cell in (*vars(one).values(), one.total))
+            for name, one in layouts.items()
+        ),
+    ]
 
 
 def time_and_cost(
     config: TrainConfig, vocabulary: int, devices: int, device: str, mfu: float, price: float | None
 ) -> list[str]:
-    """Time and cost of the run's steps on ``devices`` of a device. Raises ``ValueError`` for one that is not known."""
-    peak = peak_flops(device)
+    """How long the run's steps take on ``devices`` of a device, and what that costs at ``price`` an hour for each.
+
+    Raises ``ValueError`` for a device whose peak is not known.
+    """
+    peak = peak_flops(SHORT.get(device.lower(), device))
     if peak is None:
-        raise ValueError(f"--device is {device!r}: its peak is not known; allowed are those in trainer/devices.py")
-    speed = peak * mfu * devices
-    operations = flops_per_token(config.model, vocabulary) * _tokens(config)
-    hours = operations / speed / 3600
+        raise ValueError(
+            f"--device is {device!r}, whose peak is not known: allowed are {', '.join(SHORT)}, "
+            f"or the full name of a device in trainer/devices.py"
+        )
+    speed = peak * mfu * devices / flops_per_token(config.model, vocabulary)
+    hours = _tokens(config) / speed / 3600
     lines = [
-        f"time        {hours:,.2f} h on {devices} × {device} at {peak / 1e12:,.0f} TFLOP/s and MFU {mfu:g}: "
-        f"{_tokens(config) / hours / 3600:,.0f} tokens/s"
+        f"time        {hours:,.2f} h on {devices} × {device} ({peak / 1e12:,.0f} TFLOP/s, MFU {mfu:g}): "
+        f"{speed:,.0f} tokens/s"
     ]
     if price is not None:
-        lines.append(f"cost        {hours * devices * price:,.2f} at {price:g} an hour and device")
+        lines.append(f"cost        {hours * devices * price:,.2f} at {price:g} an hour for each")
     return lines
 
 

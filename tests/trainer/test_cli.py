@@ -132,7 +132,7 @@ def test_plan_prints_tokens_epochs_and_shares_by_source_and_takes_no_step(
     assert wanted == "75.000%"
     assert a.split()[-1] == "25.000%"
     assert "padding" in windows
-    assert [line.split()[0] for line in needs] == ["parameters", "operations", "memory,", "one"]
+    assert [line.split()[0] for line in needs] == ["parameters", "operations", "GB", "one"]
     assert call(monkeypatch, "plan", tmp_path, *mixed, "--set", "data.max_epochs={b: 1.5}") == 2
     captured = capsys.readouterr()
     assert "data.max_epochs.b is 1.5" in captured.err
