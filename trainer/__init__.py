@@ -2,7 +2,8 @@
 
 In the order data flows:
 
-- ``config``      every number of a run, its presets and the checks on them
+- ``presets``     sizes that go together, and depth, which sets them all
+- ``config``      every number of a run and the checks on them
 - ``store``       ranges of files on a store, with retries
 - ``cache``       pieces of files in a folder of bounded size, shared by processes
 - ``stream``      the tokens of a split as one array, proven before they are used
@@ -14,9 +15,13 @@ In the order data flows:
 - ``mixture``     how much of which source, planned and in turn
 - ``data``        shards become batches: the batch of step t is a function of (manifest, recipe, seed, t)
 - ``prefetch``    the next steps' batches, made by threads
+- ``attention``   causal attention that keeps documents apart
+- ``loss``        cross-entropy without logits in memory
 - ``model``       the decoder
+- ``float8``      linear layers that multiply in 8 bits
+- ``devices``     FLOPs of a token, peaks of GPUs
 - ``schedule``    step to learning rate
-- ``optim``       AdamW, clipping, the refusal of non-finite gradients
+- ``optim``       AdamW and Muon, clipping, the refusal of non-finite gradients
 - ``parallel``    ranks, device, precision, threads
 - ``files``       durable writing
 - ``checkpoint``  atomic saves, verified loads
@@ -29,7 +34,6 @@ In the order data flows:
 - ``sample``      text from a trained model
 - ``loop``        the training run
 - ``export``      a checkpoint as ``transformers`` loads it
-- ``devices``     what a device can do, and what a model asks of it
 - ``plan``        parameters, operations, memory, time and cost before a run
 - ``cli``         ``trainer plan``, ``train``, ``evaluate``, ``sample``, ``export``; ``python -m trainer`` is the same
 """

@@ -13,7 +13,8 @@ from typing import Annotated, Any
 
 import typer
 
-from trainer.config import DEFAULT_PRESET, PRESETS, load_config
+from trainer.config import load_config
+from trainer.presets import DEFAULT_PRESET, PRESETS
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help="Train a small language model on token shards.")
 # typer 0.20 raises click's exceptions, later versions their own copy of them; BadParameter's ancestors are both
@@ -107,7 +108,7 @@ def plan(
         for line in mixture.table(plans):
             print(line)
         print(f"windows     {order.windows.describe()}")
-        bfloat16 = settings.precision == "bfloat16" or (settings.precision == "auto" and device is not None)
+        bfloat16 = settings.precision in ("bfloat16", "float8") or (settings.precision == "auto" and device is not None)
         for line in needs(settings, vocabulary, devices, bfloat16):
             print(line)
         if device is not None:
@@ -206,7 +207,7 @@ def export(
     checkpoint: Checkpoint = None,
     dtype: Annotated[str, typer.Option(help="Of the weights: float32 or bfloat16.")] = "float32",
 ) -> None:
-    """Write a checkpoint of a run as a directory that transformers' LlamaForCausalLM loads."""
+    """Write a checkpoint of a run as a directory that transformers loads: LlamaForCausalLM, with QK-norm Qwen3's."""
     with _errors_in_one_line():
         from trainer.export import export as write
         from trainer.trained import load_trained

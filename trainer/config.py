@@ -1,7 +1,8 @@
 """Every number of a run.
 
 Decisions:
-- A preset fills every field; a YAML file, then ``--set field=value``, then the main flags lay over it, field by field.
+- A preset, or ``depth``, fills every field (``trainer/presets.py``); a YAML file, then ``--set field=value``, then the
+  main flags lay over it, field by field.
 - The vocabulary is not here: it is the tokenizer's, and the shards' manifest knows it.
 - Lengths of warmup and decay are fractions of the run, so that a shorter run is the same recipe.
 """
@@ -13,6 +14,8 @@ from typing import Annotated, Any, Literal, Self, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from trainer.presets import DEFAULT_PRESET, PRESETS, of_depth
 
 
 class Settings(BaseModel):
@@ -31,6 +34,7 @@ class ModelConfig(Settings):
     rope_theta: float = Field(default=10_000.0, gt=1)
     norm_eps: float = Field(default=1e-5, gt=0)
     tied_embeddings: bool = True
+    qk_norm: bool = False
 
     @property
     def head_width(self) -> int:
@@ -46,12 +50,16 @@ class ModelConfig(Settings):
 
 
 class OptimizerConfig(Settings):
-    """AdamW (Loshchilov & Hutter 2019); ``clip`` bounds the global gradient norm."""
+    """AdamW (Loshchilov & Hutter 2019), or ``muon``: Muon for the matrices of the blocks and AdamW for the rest, at the
+    same rate and decay (``trainer/optim.py``). ``momentum`` is Muon's; ``clip`` bounds the global gradient norm.
+    """
 
+    kind: Literal["adamw", "muon"] = "adamw"
     learning_rate: float = Field(gt=0)
     beta1: float = Field(default=0.9, ge=0, lt=1)
     beta2: float = Field(default=0.95, ge=0, lt=1)
     epsilon: float = Field(default=1e-8, gt=0)
+    momentum: float = Field(default=0.95, ge=0, lt=1)
     weight_decay: float = Field(default=0.1, ge=0)
     clip: float = Field(default=1.0, gt=0)
 
@@ -135,7 +143,9 @@ class TrainConfig(Settings):
     """``tokens_per_step`` counts the whole step, over all ranks; ``windows_per_pass`` bounds the memory of one forward
     pass.
 
-    ``evaluate_tokens`` bounds how much of the validation split one evaluation reads.
+    ``evaluate_tokens`` bounds how much of the validation split one evaluation reads. ``precision``: ``float8`` is
+    bfloat16 with the blocks' matrices multiplied in 8 bits. ``compile``: ``auto`` compiles the blocks on GPUs.
+    ``recompute``: ``blocks`` keeps only what goes into each block for the backward pass.
     """
 
     model: ModelConfig
@@ -152,7 +162,9 @@ class TrainConfig(Settings):
     checkpoint_every: int = Field(default=100, ge=1)
     keep_checkpoints: int = Field(default=3, ge=2)
     device: Literal["auto", "cpu", "cuda"] = "auto"
-    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    precision: Literal["auto", "float32", "bfloat16", "float8"] = "auto"
+    compile: Literal["auto", True, False] = "auto"
+    recompute: Literal["none", "blocks"] = "none"
     deterministic: bool = True
 
     @model_validator(mode="after")
@@ -179,6 +191,8 @@ MAY_CHANGE = (
     "keep_checkpoints",
     "device",
     "precision",
+    "compile",
+    "recompute",
     "deterministic",
     *(f"read.{name}" for name in ReadConfig.model_fields),
 )
@@ -186,37 +200,6 @@ MAY_CHANGE = (
 
 ``data.mixture`` may change for the steps that are not taken yet.
 """
-
-
-def _preset(
-    layers: int, width: int, heads: int, kv_heads: int, feed_forward: int, context: int, rate: float, **rest: Any
-) -> dict[str, Any]:
-    model = {
-        "layers": layers,
-        "width": width,
-        "heads": heads,
-        "kv_heads": kv_heads,
-        "feed_forward": feed_forward,
-        "context": context,
-    }
-    return {"model": model, "optimizer": {"learning_rate": rate}, **rest}
-
-
-# Parameters are counted with the vocabulary named. Steps of the larger ones are 20 tokens a parameter (Hoffmann et al.
-# 2022).
-PRESETS: dict[str, dict[str, Any]] = {
-    # 1.3M at 4k: learns visibly in a minute or so on two CPU cores (measured in docs/training.md)
-    "tiny": _preset(4, 128, 4, 2, 352, 256, 5e-3, steps=350, tokens_per_step=2_048, evaluate_tokens=32_768),
-    # 6.5M at 8k: a few hours on a laptop
-    "mini": _preset(6, 256, 4, 2, 704, 512, 2e-3, steps=8_000, tokens_per_step=16_384),
-    # 38M at 16k
-    "small": _preset(10, 512, 8, 4, 1_408, 1_024, 1e-3, steps=5_800, tokens_per_step=131_072),
-    # 100M at 32k
-    "medium": _preset(12, 768, 12, 4, 2_048, 1_024, 6e-4, steps=3_800, tokens_per_step=524_288, checkpoint_every=250),
-    # 320M at 32k
-    "large": _preset(24, 1_024, 16, 8, 2_816, 2_048, 4e-4, steps=12_200, tokens_per_step=524_288, checkpoint_every=500),
-}
-DEFAULT_PRESET = "tiny"
 
 
 def _lay_over(base: dict[str, Any], over: Mapping[str, Any]) -> None:
@@ -253,6 +236,8 @@ def load_config(
 ) -> TrainConfig:
     """The configuration of a run; the file may name its own ``preset``, which ``preset`` overrides.
 
+    A field ``depth``, in the file or assigned, stands in place of a preset.
+
     Raises ``ValueError`` in one line naming the field, the value and what is allowed.
     """
     layers: dict[str, Any] = {}
@@ -263,12 +248,20 @@ def load_config(
             raise ValueError(f"{file}: a {type(content).__name__}, allowed is a mapping of fields to values")
         layers = content or {}
     named = layers.pop("preset", None)
-    preset = preset or named or DEFAULT_PRESET
-    if preset not in PRESETS:
-        raise ValueError(f"preset is {preset!r}: allowed are {', '.join(PRESETS)}")
-    tree = deepcopy(PRESETS[preset])
+    preset = preset or named
+    written: dict[str, Any] = {}
     for over in (layers, *map(_assignment, assignments), flags or {}):
-        _lay_over(tree, over)
+        _lay_over(written, over)
+    depth = written.pop("depth", None)
+    if depth is not None and preset is not None:
+        raise ValueError(f"depth is {depth!r} and preset is {preset!r}: allowed is one of the two")
+    if depth is not None:
+        tree = of_depth(depth)
+    elif (preset := preset or DEFAULT_PRESET) in PRESETS:
+        tree = deepcopy(PRESETS[preset])
+    else:
+        raise ValueError(f"preset is {preset!r}: allowed are {', '.join(PRESETS)}")
+    _lay_over(tree, written)
     return parse_config(tree)
 
 

@@ -10,9 +10,9 @@ Shape suffixes as in ``model``, S: positions that are kept.
 """
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
+from trainer.attention import attend
 from trainer.model import Block, Decoder
 
 
@@ -44,13 +44,7 @@ class KeyValues:
             index = at_bt[:, None, :, None].expand_as(k_bkte)
             keys_bkse.scatter_(2, index, k_bkte)
             values_bkse.scatter_(2, index, v_bkte)
-            y_bhte = F.scaled_dot_product_attention(
-                q_bhte,
-                keys_bkse[:, :, :end],
-                values_bkse[:, :, :end],
-                attn_mask=visible_b1ts,
-                enable_gqa=attention.heads != attention.kv_heads,
-            )
+            y_bhte = attend(q_bhte, keys_bkse[:, :, :end], values_bkse[:, :, :end], visible_b1ts)
             x_btd = x_btd + attention.o_proj(y_bhte.transpose(1, 2).flatten(2))
             x_btd = x_btd + block.feed_forward(block.feed_forward_norm(x_btd))
         rows = torch.arange(len(ids_bt), device=ids_bt.device)

@@ -1,6 +1,8 @@
-"""A checkpoint as a directory that ``transformers`` loads: ``LlamaForCausalLM`` without further code.
+"""A checkpoint as a directory that ``transformers`` loads without further code.
 
 Decisions:
+- The layout is ``LlamaForCausalLM``'s. It has no place for QK-norm; a model with that is the same as Qwen3 (Yang et al.
+  2025), whose class differs from Llama's in nothing else, and is written as ``Qwen3ForCausalLM``.
 - Weights keep their float32 unless asked otherwise, and the rows that pad the embedding: logits, and the probabilities
   made of them, are the trainer's. ``generation_config.json`` keeps padding ids from being drawn.
 - ``tokenizer.json`` is the run's, byte for byte. Its EOS also begins a text (``bos_token``), as in training; a caller
@@ -98,7 +100,7 @@ def _files(trained: Trained, dtype: str, shard_bytes: int) -> Iterator[tuple[str
 
 
 def llama_name(name: str) -> str:
-    """A parameter's name in ``LlamaForCausalLM``."""
+    """A parameter's name in ``LlamaForCausalLM``, and in ``Qwen3ForCausalLM``."""
     first, _, rest = name.partition(".")
     if first != "blocks":
         return f"{OUTSIDE[first]}.{rest}"
@@ -109,8 +111,8 @@ def llama_name(name: str) -> str:
 def llama_config(config: ModelConfig, rows: int, eos_id: int, dtype: str) -> dict[str, Any]:
     """``config.json``; the rotary base stands where transformers 4 and where 5 look for it."""
     return {
-        "architectures": ["LlamaForCausalLM"],
-        "model_type": "llama",
+        "architectures": ["Qwen3ForCausalLM" if config.qk_norm else "LlamaForCausalLM"],
+        "model_type": "qwen3" if config.qk_norm else "llama",
         "attention_bias": False,
         "bos_token_id": eos_id,
         "eos_token_id": eos_id,

@@ -33,6 +33,7 @@ from trainer.config import TrainConfig
 from trainer.data import Batch, TrainingOrder, Windows
 from trainer.evaluate import Loss, evaluate, validation_windows
 from trainer.files import replace_file
+from trainer.float8 import use_float8
 from trainer.metrics import Metrics, read_metrics
 from trainer.mixture import check_epochs, table
 from trainer.model import Decoder
@@ -57,7 +58,7 @@ class Run:
     manifest: Manifest
     ranks: Ranks
     model: Decoder
-    optimizer: torch.optim.AdamW
+    optimizer: torch.optim.Optimizer
     order: TrainingOrder
     validation: Windows | None
     step: int
@@ -94,6 +95,7 @@ def prepare(
     model = Decoder(config.model, embedding_rows)
     model.initialise(config.seed)
     model.to(ranks.device)
+    speed_up(model, config, ranks.device)
     optimizer = build_optimizer(model, config.optimizer, ranks.device)
     if checkpoint is not None:
         checkpoint.restore(model, optimizer)
@@ -111,6 +113,19 @@ def prepare(
     )
     _introduce(run, earlier is not None)
     return run
+
+
+def speed_up(model: Decoder, config: TrainConfig, device: torch.device) -> None:
+    """What changes how a model computes and not what it is: float8, recomputation, compilation block by block.
+
+    Blocks are alike, so that one compilation serves all, and parameters keep their names. Before any parallel wrapping.
+    """
+    model.recompute = config.recompute == "blocks"
+    if config.precision == "float8":
+        use_float8(model, device)
+    if config.compile is True or (config.compile == "auto" and device.type == "cuda"):
+        for block in model.blocks:
+            block.compile()
 
 
 def training_order(stream: TokenStream, config: TrainConfig) -> TrainingOrder:

@@ -12,10 +12,12 @@ Decisions:
   0.02 gives 15 at 768): much less and a narrow model sits on the plateau of single-token frequencies, much more and it
   has to unlearn repeating. Measured on `tiny` after 512,000 tokens: 0.02 → 6.41 nats, 0.056 → 5.82, 0.1 → 5.56, 0.2 →
   5.97. Untied ones have no such conflict and start at 1 (5.49).
-- Documents in one row are kept apart by a block-diagonal mask on causal attention and positions that start again.
-  It is scaled_dot_product_attention's boolean mask, one byte for each pair of positions: right on every device. What
-  needs no mask (variable-length or flex attention) can be fed from the same batch, see ``Batch.cu_seqlens``.
-- Parallelism and precision are the caller's: this file knows neither.
+- QK-norm (Henry et al. 2020) by choice: queries and keys of each head are normalised before they are turned, as in
+  Qwen3, whose names and place it has.
+- Documents in one row are kept apart by a block-diagonal mask on causal attention and positions that start again
+  (``trainer/attention.py``).
+- Logits are made for those who ask for them; the loss goes without (``trainer/loss.py``).
+- Parallelism, precision and compilation are the caller's: this file knows none of them.
 
 Shape suffixes: B rows, T positions, D width, H query heads, K key/value heads, E head width, F feed-forward width, V
 vocabulary.
@@ -26,8 +28,11 @@ import math
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
+from trainer.attention import Mask, attend, document_mask
 from trainer.config import ModelConfig
+from trainer.loss import cross_entropy_sum
 
 
 class RMSNorm(nn.Module):
@@ -57,12 +62,6 @@ def rotate(x_bhte: Tensor, cos_te: Tensor, sin_te: Tensor) -> Tensor:
     return (x_bhte.float() * cos_te + turned * sin_te).to(x_bhte.dtype)
 
 
-def document_mask(positions_bt: Tensor) -> Tensor:
-    """Bool [B, T, T], true where a query (second axis) may look at a key: not after it, and in its own document."""
-    document_bt = (positions_bt == 0).cumsum(-1)
-    return (document_bt[:, :, None] == document_bt[:, None, :]).tril()
-
-
 class Attention(nn.Module):
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
@@ -71,6 +70,8 @@ class Attention(nn.Module):
         self.k_proj = nn.Linear(config.width, self.kv_heads * self.head_width, bias=False)
         self.v_proj = nn.Linear(config.width, self.kv_heads * self.head_width, bias=False)
         self.o_proj = nn.Linear(self.heads * self.head_width, config.width, bias=False)
+        self.q_norm = RMSNorm(self.head_width, config.norm_eps) if config.qk_norm else nn.Identity()
+        self.k_norm = RMSNorm(self.head_width, config.norm_eps) if config.qk_norm else nn.Identity()
 
     def project(self, x_btd: Tensor, cos_te: Tensor, sin_te: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Queries [B, H, T, E], keys and values [B, K, T, E], turned to their positions."""
@@ -78,18 +79,11 @@ class Attention(nn.Module):
         q_bhte = self.q_proj(x_btd).view(rows, positions, self.heads, self.head_width).transpose(1, 2)
         k_bkte = self.k_proj(x_btd).view(rows, positions, self.kv_heads, self.head_width).transpose(1, 2)
         v_bkte = self.v_proj(x_btd).view(rows, positions, self.kv_heads, self.head_width).transpose(1, 2)
-        return rotate(q_bhte, cos_te, sin_te), rotate(k_bkte, cos_te, sin_te), v_bkte
+        return rotate(self.q_norm(q_bhte), cos_te, sin_te), rotate(self.k_norm(k_bkte), cos_te, sin_te), v_bkte
 
-    def forward(self, x_btd: Tensor, cos_te: Tensor, sin_te: Tensor, mask_b1tt: Tensor | None) -> Tensor:
+    def forward(self, x_btd: Tensor, cos_te: Tensor, sin_te: Tensor, mask: Mask) -> Tensor:
         q_bhte, k_bkte, v_bkte = self.project(x_btd, cos_te, sin_te)
-        y_bhte = F.scaled_dot_product_attention(
-            q_bhte,
-            k_bkte,
-            v_bkte,
-            attn_mask=mask_b1tt,
-            is_causal=mask_b1tt is None,
-            enable_gqa=self.heads != self.kv_heads,
-        )
+        y_bhte = attend(q_bhte, k_bkte, v_bkte, mask)
         return self.o_proj(y_bhte.transpose(1, 2).flatten(2))
 
 
@@ -114,14 +108,19 @@ class Block(nn.Module):
         self.feed_forward_norm = RMSNorm(config.width, config.norm_eps)
         self.feed_forward = FeedForward(config)
 
-    def forward(self, x_btd: Tensor, cos_te: Tensor, sin_te: Tensor, mask_b1tt: Tensor | None) -> Tensor:
-        x_btd = x_btd + self.attention(self.attention_norm(x_btd), cos_te, sin_te, mask_b1tt)
+    def forward(self, x_btd: Tensor, cos_te: Tensor, sin_te: Tensor, mask: Mask) -> Tensor:
+        x_btd = x_btd + self.attention(self.attention_norm(x_btd), cos_te, sin_te, mask)
         return x_btd + self.feed_forward(self.feed_forward_norm(x_btd))
 
 
 class Decoder(nn.Module):
-    """Token ids to logits. ``vocabulary`` is V: the rows of the embedding, which may exceed the tokenizer's ids."""
+    """Token ids to logits. ``vocabulary`` is V: the rows of the embedding, which may exceed the tokenizer's ids.
 
+    ``recompute``: in training keep only what goes into each block, and compute the rest again for the backward pass
+    (Chen et al. 2016): a third more work for memory that grows with depth by one activation a block.
+    """
+
+    recompute = False
     cos_te: Tensor
     sin_te: Tensor
 
@@ -164,17 +163,20 @@ class Decoder(nn.Module):
         ranks.
         """
         if positions_bt is None:
-            cos_te, sin_te, mask_b1tt = self.cos_te[: ids_bt.shape[1]], self.sin_te[: ids_bt.shape[1]], None
+            cos_te, sin_te, mask = self.cos_te[: ids_bt.shape[1]], self.sin_te[: ids_bt.shape[1]], None
         else:
             cos_te, sin_te = self.cos_te[positions_bt].unsqueeze(1), self.sin_te[positions_bt].unsqueeze(1)
-            mask_b1tt = document_mask(positions_bt).unsqueeze(1)
+            mask = document_mask(positions_bt, self.config.head_width)
         x_btd = self.embedding(ids_bt)
         for block in self.blocks:
-            x_btd = block(x_btd, cos_te, sin_te, mask_b1tt)
-        logits_btv = self.head(self.norm(x_btd))
+            if self.recompute and torch.is_grad_enabled():
+                x_btd = checkpoint(block, x_btd, cos_te, sin_te, mask, use_reentrant=False)
+            else:
+                x_btd = block(x_btd, cos_te, sin_te, mask)
+        x_btd = self.norm(x_btd)
         if targets_bt is None:
-            return logits_btv
-        return F.cross_entropy(logits_btv.float().flatten(0, 1), targets_bt.flatten(), reduction="sum")
+            return self.head(x_btd)
+        return cross_entropy_sum(x_btd.flatten(0, 1), self.head.weight, targets_bt.flatten())
 
     def parameter_count(self) -> int:
         return sum(parameter.numel() for parameter in self.parameters())

@@ -1,9 +1,13 @@
-"""AdamW on named parameters, and one guarded update.
+"""AdamW, or Muon with AdamW, on named parameters, and one guarded update.
 
 Decisions:
 - Weight decay pulls on matrices only; norms' gains have no reason to be zero.
+- Muon (Jordan et al. 2024) moves a matrix by its momentum made orthogonal, with five Newton–Schulz steps in bfloat16.
+  It is PyTorch's, for the matrices of the blocks; embeddings, head and gains are AdamW's, as its authors advise. Its
+  update is scaled by 0.2 · sqrt(larger side), which gives it the root mean square of AdamW's, so that one rate, one
+  decay and one schedule serve both (Liu et al. 2025, "Muon is scalable for LLM training", §2.2).
 - A gradient that is not finite never reaches the optimizer: multiplying the update by zero would still put NaN into
-  Adam's moments. The step is passed over, parameters and moments keep their bits.
+  the moments. The step is passed over, parameters and moments keep their bits.
 - State is kept by parameter *name*, so that a checkpoint does not depend on the order in which modules are made.
 """
 
@@ -12,21 +16,48 @@ from torch import Tensor, nn
 
 from trainer.config import OptimizerConfig
 
+Parameters = list[nn.Parameter]
 
-def build_optimizer(model: nn.Module, config: OptimizerConfig, device: torch.device) -> torch.optim.AdamW:
-    """Fused AdamW where torch has a kernel for the device."""
-    parameters = [p for p in model.parameters() if p.requires_grad]
-    groups = [
-        {"params": [p for p in parameters if p.ndim >= 2], "weight_decay": config.weight_decay},
-        {"params": [p for p in parameters if p.ndim < 2], "weight_decay": 0.0},
-    ]
-    return torch.optim.AdamW(
-        groups,
+
+def build_optimizer(model: nn.Module, config: OptimizerConfig, device: torch.device) -> torch.optim.Optimizer:
+    """AdamW is the fused one where torch has a kernel for the device."""
+    named = [(name, p) for name, p in model.named_parameters() if p.requires_grad]
+    muon = [p for name, p in named if config.kind == "muon" and p.ndim == 2 and name.startswith("blocks.")]
+    taken = {id(p) for p in muon}
+    rest = [p for _, p in named if id(p) not in taken]
+    adamw = torch.optim.AdamW(
+        [
+            {"params": [p for p in rest if p.ndim >= 2], "weight_decay": config.weight_decay},
+            {"params": [p for p in rest if p.ndim < 2], "weight_decay": 0.0},
+        ],
         lr=config.learning_rate,
         betas=(config.beta1, config.beta2),
         eps=config.epsilon,
         fused=device.type in ("cuda", "cpu"),
     )
+    return _MuonAndAdamW(muon, adamw, config) if muon else adamw
+
+
+class _MuonAndAdamW(torch.optim.Optimizer):
+    """Two optimizers that are one to whoever saves, loads and sets rates: their groups and their state together."""
+
+    def __init__(self, matrices: Parameters, adamw: torch.optim.AdamW, config: OptimizerConfig) -> None:
+        muon = torch.optim.Muon(
+            matrices,
+            lr=config.learning_rate,
+            weight_decay=config.weight_decay,
+            momentum=config.momentum,
+            adjust_lr_fn="match_rms_adamw",
+        )
+        self.muon, self.adamw = muon, adamw
+        super().__init__([*muon.param_groups, *adamw.param_groups], {})
+
+    @torch.no_grad()
+    def step(self, closure: None = None) -> None:  # type: ignore[override]
+        # given anew each time: loading a state dict replaces both
+        for part, groups in ((self.muon, self.param_groups[:1]), (self.adamw, self.param_groups[1:])):
+            part.state, part.param_groups = self.state, groups
+            part.step(closure)  # type: ignore[no-untyped-call]
 
 
 def gradient_norm(model: nn.Module) -> Tensor:

@@ -2,7 +2,8 @@
 
 Decisions:
 - Started by torchrun, every process is one rank of data parallelism (DDP): NCCL between GPUs, gloo between CPUs.
-- bfloat16 where a GPU computes in it. On CPUs float32: emulated bfloat16 is slower and native support is rare.
+- bfloat16 where a GPU computes in it; float8 is that, outside of the layers that multiply in 8 bits. On CPUs float32:
+  emulated bfloat16 is slower and native support is rare.
 - CPU threads: at most what the process may use, by affinity and cgroup; torch counts the machine's cores, which in a
   container starts dozens of threads on two cores.
 """
@@ -102,7 +103,7 @@ def start(config: TrainConfig) -> Iterator[Ranks]:
 def _autocast_dtype(precision: str, device: torch.device) -> torch.dtype | None:
     if precision == "auto":
         precision = "bfloat16" if device.type == "cuda" and torch.cuda.is_bf16_supported() else "float32"
-    return torch.bfloat16 if precision == "bfloat16" else None
+    return torch.bfloat16 if precision in ("bfloat16", "float8") else None
 
 
 def usable_cpus() -> int:

@@ -2,17 +2,18 @@
 
 Decisions:
 - Parameters are counted on the model itself, built without memory.
-- Memory is arithmetic for AdamW (Rajbhandari et al. 2020, section 3.1, but with float32 gradients): a parameter has 4
-  bytes of weight, 4 of gradient and 8 of moments; DDP sends gradients from buckets of the same size. With bfloat16 each
-  matrix has a copy of 2 bytes that is kept for the backward pass, in every layout: autocast makes it after the weights
-  are gathered.
+- Memory is arithmetic (Rajbhandari et al. 2020, section 3.1, but with float32 gradients): a parameter has 4 bytes of
+  weight, 4 of gradient and 8 of AdamW's moments; Muon has one of 4 for the matrices of blocks. DDP sends gradients from
+  buckets of the same size. With bfloat16 each matrix has a copy of 2 bytes that is kept for the backward pass, in every
+  layout, because autocast makes it after the weights are gathered; where blocks are recomputed, that of one block.
 - FSDP2 holds, besides its shard, the weights and gradients of what lies outside the blocks and of a block, and the
   weights of the next block, in float32.
 - Activations are counted as Korthikanti et al. 2022 (section 4.1) do, for this model. For the backward pass a token
   keeps in a layer 8 · D + b · (2 · D + 2 · H · E + 2 · K · E + 4 · F) bytes: the residual stream in float32 at both
-  norms, and in b bytes (2 in bfloat16, 4 in float32) the two normed inputs, queries, keys, values, what attention gives,
-  and of the feed-forward width gate, silu(gate), up and their product. No scores: attention does not store them. It is
-  what compiled code keeps, before what an allocator wastes; code that is not compiled keeps up to half as much again.
+  norms, and in b bytes (2 in bfloat16, 4 in float32) the two normed inputs, queries, keys, values, what attention
+  gives, and of the feed-forward width gate, silu(gate), up and their product. No scores: attention does not store them.
+  It is what compiled code keeps, before what an allocator wastes; code that is not compiled keeps up to half as much
+  again. With recomputation it is the stream's 4 · D, and one layer in full.
 - Time is operations ÷ (what the devices can do × the share of it that is stated).
 
 Shape suffixes as in ``model``.
@@ -25,11 +26,10 @@ import torch
 
 from trainer.config import ModelConfig, TrainConfig
 from trainer.devices import flops_per_token, peak_flops
+from trainer.loss import CHUNK_LOGITS
 from trainer.model import Decoder
 
 PARTS = {"embedding": "embedding", "attention": "attention", "feed_forward": "feed-forward", "head": "head"}
-CHUNK_LOGITS = 2**27
-"""Logits are computed so many at a time."""
 NODE = 8
 """Devices that share a fast network: tensor parallelism does not leave them."""
 SHORT = {
@@ -79,16 +79,20 @@ def memory(
     blocks = (parts["attention"] + parts["feed-forward"]) / tensor
     outside = parts["embedding"] + parts.get("head", 0)
     share = (blocks + outside + parts["norms"]) / shards
-    copies = 2 * (blocks + vocabulary * model.width) if bfloat16 else 0.0
+    recompute, muon = config.recompute == "blocks", config.optimizer.kind == "muon"
+    kept_blocks = blocks / model.layers if recompute else blocks
+    copies = 2 * (kept_blocks + vocabulary * model.width) if bfloat16 else 0.0
     if shards > 1:
         copies += 8 * outside + 12 * blocks / model.layers
+    layer = activation_bytes(model, width, tensor)
+    layers = 4 * model.width * model.layers + layer if recompute else model.layers * layer
     tokens = min(config.windows_per_pass, -(-config.windows_per_step // (replicas * shards))) * model.context
     return Memory(
         weights=4 * share,
         gradients=(8 if replicas > 1 and shards == 1 else 4) * share,
-        optimizer=8 * share,
+        optimizer=8 * share - (4 * blocks / shards if muon else 0),
         copies=copies,
-        activations=tokens * model.layers * activation_bytes(model, width, tensor),
+        activations=tokens * layers,
         logits=min(tokens * vocabulary, CHUNK_LOGITS) * (8 + width),  # as computed, in float32, and their gradient
     )
 

@@ -18,7 +18,7 @@ from trainer import loop, parallel
 from trainer.export import export
 from trainer.trained import Trained, load_trained
 
-TIED = ("model.tied_embeddings=true", "model.tied_embeddings=false")
+KINDS = ("model.tied_embeddings=true", "model.tied_embeddings=false", "model.qk_norm=true")
 IDS = torch.randint(0, 257, (2, 16), generator=torch.Generator().manual_seed(1))
 
 
@@ -64,7 +64,10 @@ def plain_llama(out: Path, ids_bt: Tensor) -> Tensor:
         for head in range(config["num_attention_heads"]):
             shared = head // (config["num_attention_heads"] // config["num_key_value_heads"])
             mine, theirs = (slice(n * width, (n + 1) * width) for n in (head, shared))
-            scores = turned(q[..., mine]) @ turned(k[..., theirs]).transpose(1, 2) / math.sqrt(width)
+            query, key = q[..., mine], k[..., theirs]
+            if config["model_type"] == "qwen3":
+                query, key = norm(query, f"{at}.self_attn.q_norm"), norm(key, f"{at}.self_attn.k_norm")
+            scores = turned(query) @ turned(key).transpose(1, 2) / math.sqrt(width)
             scores = scores.masked_fill(torch.ones(count, count).triu(1).bool(), -torch.inf)
             seen.append(scores.softmax(-1) @ v[..., theirs])
         x = x + torch.cat(seen, -1) @ weights[f"{at}.self_attn.o_proj.weight"].T
@@ -75,9 +78,9 @@ def plain_llama(out: Path, ids_bt: Tensor) -> Tensor:
     return norm(x, "model.norm") @ weights[head].T
 
 
-@pytest.mark.parametrize("tied", TIED)
-def test_a_plain_llama_that_reads_the_directory_has_our_logits(tmp_path: Path, tied: str) -> None:
-    trained = trained_run(tmp_path, tied)
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_plain_llama_that_reads_the_directory_has_our_logits(tmp_path: Path, kind: str) -> None:
+    trained = trained_run(tmp_path, kind)
     out = tmp_path / "out"
     names = ["config.json", "generation_config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"]
     assert export(trained, out) == names
@@ -85,13 +88,14 @@ def test_a_plain_llama_that_reads_the_directory_has_our_logits(tmp_path: Path, t
     assert all(tensor.dtype == torch.float32 for tensor in weights_of(out).values())
 
 
-@pytest.mark.parametrize("tied", TIED)
-def test_transformers_loads_it_without_a_word_and_has_our_logits(tmp_path: Path, tied: str) -> None:
+@pytest.mark.parametrize("kind", KINDS)
+def test_transformers_loads_it_without_a_word_and_has_our_logits(tmp_path: Path, kind: str) -> None:
     transformers = pytest.importorskip("transformers")
-    trained = trained_run(tmp_path, tied)
+    trained = trained_run(tmp_path, kind)
     out = tmp_path / "out"
     export(trained, out)
-    for loader in (transformers.LlamaForCausalLM, transformers.AutoModelForCausalLM):
+    named = transformers.Qwen3ForCausalLM if kind == "model.qk_norm=true" else transformers.LlamaForCausalLM
+    for loader in (named, transformers.AutoModelForCausalLM):
         model, said = loader.from_pretrained(out, output_loading_info=True)
         assert not any(said[kind] for kind in ("missing_keys", "unexpected_keys", "mismatched_keys"))
         with torch.no_grad():

@@ -34,7 +34,10 @@ MIXED = "data.mixture=[{weights: {a: 0.4, b: 0.6}}]"
 PACKED = ("data.packing=documents", "data.mask_documents=true")
 
 
-@pytest.mark.parametrize("recipe", [(), (MIXED, *PACKED)], ids=["plain", "packed mixture"])
+MUON = ("optimizer.kind=muon", "model.qk_norm=true", "recompute=blocks")
+
+
+@pytest.mark.parametrize("recipe", [(), (MIXED, *PACKED), MUON], ids=["plain", "packed mixture", "muon"])
 def test_interrupted_after_any_step_and_resumed_is_bit_identical_to_uninterrupted(
     shards: Path, tmp_path: Path, recipe: tuple[str, ...]
 ) -> None:
@@ -241,8 +244,9 @@ def test_a_run_continued_with_other_threads_says_so(shards: Path, tmp_path: Path
     assert changes == [[], ["changed    threads from 1 to 2: the last bits of losses may differ from here on"]]
 
 
+@pytest.mark.parametrize("kind", ["adamw", "muon"])
 def test_a_gradient_that_is_not_finite_leaves_parameters_and_optimizer_bit_identical(
-    shards: Path, tmp_path: Path
+    shards: Path, tmp_path: Path, kind: str
 ) -> None:
     bits: list[list[torch.Tensor]] = []
 
@@ -259,7 +263,7 @@ def test_a_gradient_that_is_not_finite_leaves_parameters_and_optimizer_bit_ident
 
         run.model.norm.weight.register_hook(hook)
 
-    train_here(shards, tmp_path / "run", "windows_per_pass=8", before=poison)
+    train_here(shards, tmp_path / "run", "windows_per_pass=8", f"optimizer.kind={kind}", before=poison)
     before, after = bits
     assert len(before) == len(after) > 3
     assert all(torch.equal(a, b) for a, b in zip(before, after, strict=True))

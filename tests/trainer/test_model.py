@@ -8,8 +8,10 @@ import torch
 from torch import Tensor
 
 from tests.trainer.conftest import tiny_config
-from trainer.config import PRESETS, ModelConfig, parse_config
+from trainer.attention import attend, block_mask, boolean_mask
+from trainer.config import ModelConfig, parse_config
 from trainer.model import Decoder, RMSNorm, rotary_tables, rotate
+from trainer.presets import PRESETS
 
 VOCABULARY = 64
 
@@ -140,10 +142,67 @@ def test_tied_embeddings_are_one_parameter_untied_are_two() -> None:
         ("mini", 8_192, 6.5),
         ("small", 16_384, 38),
         ("medium", 32_768, 100),
+        ("gpt2", 50_304, 123.6),
         ("large", 32_768, 320),
+        ("1b", 128_256, 1_236),
+        ("3b", 128_256, 3_213),
+        ("8b", 128_256, 8_030),
     ],
 )
 def test_presets_have_the_sizes_they_say(preset: str, vocabulary: int, millions: float) -> None:
     with torch.device("meta"):
         model = Decoder(parse_config(PRESETS[preset]).model, vocabulary)
     assert model.parameter_count() / 1e6 == pytest.approx(millions, rel=0.03)
+
+
+def test_queries_and_keys_are_normalised_by_choice_and_then_their_size_does_not_matter() -> None:
+    plain, normed = model_of(), model_of("model.qk_norm=true")
+    assert normed.parameter_count() - plain.parameter_count() == 2 * 2 * 4
+    for model, same in ((plain, False), (normed, True)):
+        before = model(ids())
+        with torch.no_grad():
+            for name in ("q_proj", "k_proj"):
+                model.blocks[0].get_parameter(f"attention.{name}.weight").mul_(30)
+        assert torch.allclose(model(ids()), before, atol=1e-3) is same
+
+
+@pytest.mark.parametrize("heads", [(4, 4), (4, 2), (4, 1)])
+def test_flex_attention_and_the_boolean_mask_give_the_same(heads: tuple[int, int]) -> None:
+    generator = torch.Generator().manual_seed(1)
+    q, k, v = (torch.randn(2, n, 150, 16, generator=generator) for n in (heads[0], heads[1], heads[1]))
+    starts = torch.zeros(2, 150, dtype=torch.bool)
+    starts[0, [0, 7, 8, 140]] = starts[1, [0, 128]] = True
+    documents = starts.cumsum(-1)
+    expected = attend(q, k, v, boolean_mask(documents))
+    assert torch.allclose(attend(q, k, v, block_mask(documents)), expected, atol=1e-5)
+    assert not torch.allclose(attend(q, k, v, None), expected, atol=1e-2)
+
+
+@pytest.mark.parametrize("apart", [False, True])
+def test_recomputed_blocks_have_the_same_loss_and_gradient_to_the_bit(apart: bool) -> None:
+    positions = torch.cat([torch.arange(10), torch.arange(6)]).repeat(2, 1) if apart else None
+    gradients = []
+    for recompute in (False, True):
+        model = model_of()
+        model.recompute = recompute
+        loss = model(ids(), ids().roll(1), positions)
+        loss.backward()
+        gradients.append([loss.detach(), *(p.grad for p in model.parameters())])
+    assert all(torch.equal(a, b) for a, b in zip(*gradients, strict=True))
+
+
+def test_recomputation_keeps_less_for_the_backward_pass() -> None:
+    kept = []
+    for recompute in (False, True):
+        model = model_of("model.layers=6")
+        model.recompute = recompute
+        sizes: list[int] = []
+
+        def pack(x: Tensor, sizes: list[int] = sizes) -> Tensor:
+            sizes.append(x.numel())
+            return x
+
+        with torch.autograd.graph.saved_tensors_hooks(pack, lambda x: x):
+            model(ids(), ids())
+        kept.append(sum(sizes))
+    assert kept[1] < kept[0] / 3

@@ -7,14 +7,16 @@ from torch import Tensor
 from tests.trainer.conftest import tiny_config
 from trainer.config import ModelConfig, TrainConfig, load_config
 from trainer.devices import PEAK_FLOPS, flops_per_token
+from trainer.loss import CHUNK_LOGITS
 from trainer.model import Decoder
-from trainer.plan import CHUNK_LOGITS, SHORT, activation_bytes, memory, needs, parameters_by_part, time_and_cost
+from trainer.plan import SHORT, activation_bytes, memory, needs, parameters_by_part, time_and_cost
 
 ROWS = 320
 
 
-def large() -> TrainConfig:
-    return load_config("large", assignments=["model.context=2048", "windows_per_pass=4", "tokens_per_step=524288"])
+def large(*assignments: str) -> TrainConfig:
+    fixed = ("model.context=2048", "windows_per_pass=4", "tokens_per_step=524288")
+    return load_config("large", assignments=[*fixed, *assignments])
 
 
 @pytest.mark.parametrize("tied", [True, False])
@@ -78,6 +80,16 @@ def test_memory_is_sixteen_bytes_a_parameter_shared_by_shards_and_what_every_lay
     assert both.weights == 4 * (blocks / 2 + outside + parts["norms"]) / 4
     assert one.activations / 2 < both.activations < one.activations
     assert one.total == sum([one.weights, one.gradients, one.optimizer, one.copies, one.activations, one.logits])
+
+
+def test_recomputation_keeps_the_stream_and_one_layer_and_muon_half_the_state_of_matrices() -> None:
+    rows, usual = 32_768, memory(large(), 32_768, True)
+    parts = parameters_by_part(large().model, rows)
+    blocks = parts["attention"] + parts["feed-forward"]
+    less = memory(large("recompute=blocks"), rows, True)
+    assert less.activations == 4 * 2_048 * (24 * 4 * 1_024 + activation_bytes(large().model, 2))
+    assert usual.copies - less.copies == pytest.approx(2 * blocks * 23 / 24)
+    assert usual.optimizer - memory(large("optimizer.kind=muon"), rows, True).optimizer == 4 * blocks
 
 
 def test_more_devices_than_windows_of_a_pass_hold_fewer_activations() -> None:

@@ -6,7 +6,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.trainer.conftest import EOS, byte_tokenizer, tiny_config
@@ -29,10 +29,10 @@ def texts_of(model: Decoder, prompts: list[str], sampling: Sampling) -> list[str
     return generate(model, byte_tokenizer(), prompts, VOCABULARY, EOS, sampling)
 
 
-@pytest.mark.parametrize("kv_heads", [1, 2, 4])
+@pytest.mark.parametrize("kind", ["model.kv_heads=1", "model.kv_heads=4", "model.qk_norm=true"])
 @pytest.mark.parametrize("cuts", [(0, 3, 4, 5, 11, 16), (0, 16), tuple(range(17))])
-def test_the_cache_gives_the_logits_of_the_whole_window_at_every_position(kv_heads: int, cuts: tuple[int, ...]) -> None:
-    model = model_of(f"model.kv_heads={kv_heads}")
+def test_the_cache_gives_the_logits_of_the_whole_window_at_every_position(kind: str, cuts: tuple[int, ...]) -> None:
+    model = model_of(kind)
     ids = torch.randint(0, ROWS, (3, 16), generator=torch.Generator().manual_seed(1))
     whole = model(ids)
     cache = KeyValues(model, 3, 16)
@@ -119,6 +119,7 @@ def continue_of(model: Decoder, prompts: list[list[int]], sampling: Sampling) ->
     return [[one for one in column if one is not None] for column in zip(*steps, strict=True)]
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # a busy machine is not slow input
 @given(
     st.lists(st.floats(-8, 8), min_size=1, max_size=12),
     st.floats(0, 1, exclude_max=True),
