@@ -143,7 +143,7 @@ class TrainConfig(Settings):
     """``tokens_per_step`` counts the whole step, over all ranks; ``windows_per_pass`` bounds the memory of one forward
     pass.
 
-    ``evaluate_tokens`` bounds how much of the validation split one evaluation reads, of all sources together. ``precision``: ``float8`` is
+    ``evaluate_tokens`` bounds how much of the validation split one evaluation reads. ``precision``: ``float8`` is
     bfloat16 with the blocks' matrices multiplied in 8 bits. ``compile``: ``auto`` compiles the blocks on GPUs.
     ``recompute``: ``blocks`` keeps only what goes into each block for the backward pass.
     """
