@@ -23,13 +23,18 @@ In the order data flows:
 - ``schedule``    step to learning rate
 - ``optim``       AdamW and Muon, clipping, the refusal of non-finite gradients
 - ``parallel``    ranks, device, precision, threads; DDP, FSDP2, tensor parallelism
-- ``evaluate``    validation loss in nats per token and bits per byte
 - ``files``       durable writing
 - ``pieces``      tensors in files, whole or in pieces
 - ``checkpoint``  atomic saves in the background, verified loads
 - ``record``      run.json: what a run is, and whether a command means the same one
 - ``metrics``     metrics.jsonl and TensorBoard
-- ``loop``        the training run
+- ``trained``     a run opened to be used
+- ``choices``     multiple-choice questions
+- ``evaluate``    validation loss of each source in nats per token and bits per byte
+- ``decode``      the decoder a token at a time, with a cache of keys and values
 - ``sample``      text from a trained model
-- ``cli``         ``trainer plan``, ``trainer train``, ``trainer sample``; ``python -m trainer`` is the same
+- ``loop``        the training run
+- ``export``      a checkpoint as ``transformers`` loads it
+- ``plan``        parameters, operations, memory, time and cost before a run
+- ``cli``         ``trainer plan``, ``train``, ``evaluate``, ``sample``, ``export``; ``python -m trainer`` is the same
 """

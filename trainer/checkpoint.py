@@ -223,13 +223,21 @@ class Saver:
         clear_leftovers(self._folder)
 
 
-def load_checkpoint(folder: Path, warn: Callable[[str], None], ranks: Ranks = ALONE) -> Checkpoint | None:
-    """The checkpoint that ``latest`` names, or the newest whole one; None when none was ever finished.
+def load_checkpoint(
+    folder: Path, warn: Callable[[str], None], ranks: Ranks = ALONE, step: int | None = None
+) -> Checkpoint | None:
+    """The checkpoint that ``latest`` names, or the newest whole one; None when none was ever finished. With a ``step``,
+    that one and no other.
 
     Every rank calls it, and gets the same. Each damaged one is named through ``warn``. Raises ``ValueError`` when there
-    are checkpoints and all are damaged, or when ranks see different ones.
+    are checkpoints and all are damaged, when none is of ``step``, or when ranks see different ones.
     """
     candidates = checkpoints(folder)
+    if step is not None:
+        kept = [int(path.name.removeprefix("step-")) for path in reversed(candidates)]
+        if step not in kept:
+            raise ValueError(f"{folder}: no checkpoint of step {step}; there are {', '.join(map(str, kept))}")
+        candidates = [folder / f"step-{step:08d}"]
     try:
         named = folder / (folder / LATEST).read_text().strip()
         candidates = sorted(candidates, key=lambda path: path != named)

@@ -1,8 +1,9 @@
-"""``trainer plan``, ``trainer train`` and ``trainer sample``.
+"""``trainer plan``, ``train``, ``evaluate``, ``sample`` and ``export``.
 
 A wrong option, configuration or input is one line and exit code 2.
 """
 
+import json
 import os
 import sys
 from collections.abc import Iterator
@@ -85,21 +86,35 @@ def plan(
     config: Annotated[str | None, typer.Option(help="YAML file of fields, laid over the preset.")] = None,
     steps: Annotated[int | None, typer.Option(help="Updates to make in all.")] = None,
     assignments: Annotated[list[str] | None, typer.Option("--set", help="field=value; repeatable.")] = None,
+    devices: Annotated[int, typer.Option(min=1, help="How many work on it.")] = 1,
+    device: Annotated[str | None, typer.Option(help="What they are, such as h200: says how long it takes.")] = None,
+    mfu: Annotated[
+        float, typer.Option(min=0.01, max=1, help="Share of the device's peak that the run will reach.")
+    ] = 0.4,
+    price: Annotated[float | None, typer.Option(min=0, help="Of a device for an hour: says what it costs.")] = None,
 ) -> None:
-    """Say how many tokens a run would take of which source, and how often it would repeat it. Reads no token."""
+    """Say what a run would take: tokens of which source, parameters, operations, memory, time. Reads no token."""
     with _errors_in_one_line():
         settings = load_config(preset, config, assignments or (), {} if steps is None else {"steps": steps})
         from dataprep.shards import Manifest
         from trainer import loop, mixture, record
+        from trainer.plan import needs, time_and_cost
         from trainer.stream import TokenStream
 
         manifest = Manifest.load(shards)
-        stream = TokenStream(manifest, "train", record.embedding_rows(manifest.vocabulary_size))
+        vocabulary = record.embedding_rows(manifest.vocabulary_size)
+        stream = TokenStream(manifest, "train", vocabulary)
         order = loop.training_order(stream, settings)
         plans = order.mixture.plan(settings.steps)
         for line in mixture.table(plans):
             print(line)
-        print(order.windows.describe())
+        print(f"windows     {order.windows.describe()}")
+        bfloat16 = settings.precision in ("bfloat16", "float8") or (settings.precision == "auto" and device is not None)
+        for line in needs(settings, vocabulary, devices, bfloat16):
+            print(line)
+        if device is not None:
+            for line in time_and_cost(settings, vocabulary, devices, device, mfu, price):
+                print(line)
         mixture.check_epochs(plans, settings.data.max_epochs)
 
 
@@ -122,32 +137,85 @@ def _say_nothing(_line: str) -> None:
     """Ranks other than the first."""
 
 
+Run = Annotated[Path, typer.Argument(help="Run directory of trainer train.")]
+Checkpoint = Annotated[int | None, typer.Option(help="The checkpoint of this step (default: the last).")]
+
+
+@app.command()
+def evaluate(
+    run: Run,
+    checkpoint: Checkpoint = None,
+    tokens: Annotated[
+        int | None, typer.Option(min=0, help="About how many validation tokens, 0 for none (default: the run's).")
+    ] = None,
+    choices: Annotated[list[Path] | None, typer.Option(help="JSONL of multiple-choice questions; repeatable.")] = None,
+) -> None:
+    """Validation loss of each source, and multiple choice: printed, and written to RUN/evaluation-STEP.json."""
+    with _errors_in_one_line():
+        from trainer import parallel
+        from trainer.choices import read_questions
+        from trainer.evaluate import evaluate_run
+        from trainer.trained import load_trained
+
+        tasks = {path.stem: read_questions(path) for path in choices or ()}
+        trained = load_trained(run, checkpoint)
+        with parallel.start(trained.config) as ranks:
+            bound = trained.config.evaluate_tokens if tokens is None else tokens
+            evaluation = evaluate_run(trained, bound, tasks, ranks)
+            if ranks.main:
+                print("\n".join(evaluation.table()))
+
+
 @app.command()
 def sample(
-    run: Annotated[Path, typer.Argument(help="Run directory of trainer train.")],
-    prompt: Annotated[str, typer.Option(help="How the text begins.")] = "",
+    run: Run,
+    prompt: Annotated[list[str] | None, typer.Option(help="How the text begins; repeatable.")] = None,
+    prompts: Annotated[Path | None, typer.Option(help="File of prompts, one a line.")] = None,
+    checkpoint: Checkpoint = None,
     tokens: Annotated[int, typer.Option(min=1, help="At most so many tokens.")] = 200,
     temperature: Annotated[float, typer.Option(min=0, help="0 always takes the likeliest token.")] = 0.8,
-    top_k: Annotated[int, typer.Option(min=0, help="Draw from the k likeliest; 0 from all.")] = 50,
+    top_p: Annotated[
+        float, typer.Option(min=0.0001, max=1, help="Draw from the likeliest tokens of this probability together.")
+    ] = 0.95,
     seed: Annotated[int, typer.Option(min=0, help="The same seed draws the same text.")] = 0,
 ) -> None:
-    """Write text with the last checkpoint of a run."""
-    from trainer.sample import generate, load_run
-
+    """Write text with a checkpoint of a run: of one prompt as it comes, of several a line of JSON each."""
     with _errors_in_one_line():
-        model, vocabulary, eos_id = load_run(run)
-        text = generate(
-            model,
-            run,
-            prompt,
-            vocabulary=vocabulary,
-            eos_id=eos_id,
-            tokens=tokens,
-            temperature=temperature,
-            top_k=top_k,
-            seed=seed,
-        )
-    print(text)
+        from trainer import parallel
+        from trainer.sample import Sampling, generate, stream
+        from trainer.trained import load_tokenizer, load_trained
+
+        texts = [*(prompt or ()), *(prompts.read_text(encoding="utf-8").splitlines() if prompts else ())] or [""]
+        trained = load_trained(run, checkpoint)
+        tokenizer = load_tokenizer(run)
+        sampling = Sampling(tokens, temperature, top_p, seed)
+        with parallel.start(trained.config) as ranks:
+            model = trained.model.to(ranks.device)
+            if len(texts) == 1:
+                for piece in stream(model, tokenizer, texts[0], trained.vocabulary, trained.eos_id, sampling):
+                    print(piece, end="", flush=True)
+                print()
+                return
+            written = generate(model, tokenizer, texts, trained.vocabulary, trained.eos_id, sampling)
+    for begin, text in zip(texts, written, strict=True):
+        print(json.dumps({"prompt": begin, "text": text}, ensure_ascii=False))
+
+
+@app.command()
+def export(
+    run: Run,
+    out: Annotated[Path, typer.Option(help="Directory to make.")],
+    checkpoint: Checkpoint = None,
+    dtype: Annotated[str, typer.Option(help="Of the weights: float32 or bfloat16.")] = "float32",
+) -> None:
+    """Write a checkpoint of a run as a directory that transformers loads: LlamaForCausalLM, with QK-norm Qwen3's."""
+    with _errors_in_one_line():
+        from trainer.export import export as write
+        from trainer.trained import load_trained
+
+        trained = load_trained(run, checkpoint)
+        files = write(trained, out, dtype)
+    print(f"step {trained.step} in {out}: {', '.join(files)}")
 
 
 def main() -> None:

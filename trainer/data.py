@@ -30,7 +30,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from trainer.documents import Documents, Pieces, Places
-from trainer.mixture import Mixture, Size, counts
+from trainer.mixture import Mixture, Size
 from trainer.packing import Packed
 from trainer.permutation import permute
 from trainer.stream import TokenStream
@@ -294,18 +294,20 @@ class TrainingOrder:
         return source.first + source.layout.order(index, key)
 
 
-def evaluation_windows(windows: Windows, tokens: int) -> NDArray[np.int64]:
-    """A sample of windows with about ``tokens`` targets, the same in every run on these shards; all when they fit.
+def evaluation_windows(windows: Windows, tokens: int) -> dict[str, NDArray[np.int64]]:
+    """A sample of each source's windows, together about ``tokens`` targets, the same in every run on these shards.
 
-    Each source has its natural share of it.
+    Sources share alike, whatever their sizes: what is said of a small one should be as sure as of a large one. One that
+    has less than its share is read whole and leaves the rest to the others. Each has at least one window.
     """
-    wanted = min(windows.count, max(1, tokens // windows.context))
-    shares = counts([source.layout.count for source in windows.sources], wanted)
-    parts = [
-        source.first + source.layout.order(np.arange(share), "evaluation")
-        for source, share in zip(windows.sources, shares, strict=True)
-    ]
-    return np.sort(np.concatenate(parts))
+    left = tokens // windows.context
+    sample = {}
+    by_size = sorted(windows.sources, key=lambda source: source.layout.count)
+    for sources_left, source in zip(range(len(by_size), 0, -1), by_size, strict=True):
+        taken = min(source.layout.count, max(1, left // sources_left))
+        left -= taken
+        sample[source.name] = source.first + source.layout.order(np.arange(taken), "evaluation")
+    return {source.name: np.sort(sample[source.name]) for source in windows.sources}
 
 
 def _stretches(stream: TokenStream) -> list[tuple[str, int, int]]:

@@ -31,7 +31,7 @@ from trainer import record, sample
 from trainer.checkpoint import Saver, clear_leftovers, load_checkpoint
 from trainer.config import TrainConfig
 from trainer.data import Batch, TrainingOrder, Windows
-from trainer.evaluate import Loss, evaluate
+from trainer.evaluate import Loss, evaluate, validation_windows
 from trainer.files import replace_file
 from trainer.float8 import use_float8
 from trainer.metrics import Metrics, read_metrics
@@ -43,9 +43,9 @@ from trainer.prefetch import Prefetch
 from trainer.reading import Reading
 from trainer.schedule import learning_rate
 from trainer.stream import TokenStream
+from trainer.trained import CHECKPOINTS, load_tokenizer, load_trained
 
 PROGRESS_SECONDS = 5.0
-CHECKPOINTS = "checkpoints"
 OF_SOURCE = "tokens."  # begins the metrics that count a source's targets
 
 
@@ -80,12 +80,7 @@ def prepare(
     order = training_order(reading.stream("train", embedding_rows), config)
     plan = order.mixture.plan(config.steps)
     check_epochs(plan, config.data.max_epochs)
-    validation = Windows(
-        reading.stream("validation", embedding_rows),
-        config.model.context,
-        packing=config.data.packing,
-        mask_documents=config.data.mask_documents,
-    )
+    validation = validation_windows(reading.stream("validation", embedding_rows), config)
     earlier = record.read(folder)
     checkpoint = load_checkpoint(folder / CHECKPOINTS, say, ranks)
     step = checkpoint.step if checkpoint is not None else 0
@@ -261,10 +256,10 @@ def _evaluate(run: Run, metrics: Metrics | None) -> None:
     if run.validation is None:
         return
     config = run.config
-    loss = evaluate(run.model, run.validation, config.evaluate_tokens, config.windows_per_pass, run.ranks)
+    losses = evaluate(run.model, run.validation, config.evaluate_tokens, config.windows_per_pass, run.ranks)
     if metrics:
-        metrics.write(run.step, {"validation_loss": loss.nats, "validation_bits_per_byte": loss.bits_per_byte})
-    run.say(f"step {run.step:>6}  validation {_words(loss)}")
+        metrics.write(run.step, losses.metrics())
+    run.say(f"step {run.step:>6}  validation {_words(losses.total)}")
 
 
 def _words(loss: Loss) -> str:
@@ -338,12 +333,10 @@ def _conclude(run: Run) -> None:
     for line in table(run.order.mixture.plan(run.step), achieved):
         run.say(f"read       {line}")
     if (run.folder / record.TOKENIZER).exists():
-        model = (
-            sample.load_run(run.folder)[0] if run.ranks.mesh else run.model
-        )  # the others are not asked for their shards
-        text = sample.generate(
-            model, run.folder, "", vocabulary=run.manifest.vocabulary_size, eos_id=run.manifest.eos_id
-        )
+        tokenizer, manifest = load_tokenizer(run.folder), run.manifest
+        # in shards, the other ranks are not asked for theirs
+        model = load_trained(run.folder).model if run.ranks.mesh else run.model
+        (text,) = sample.generate(model, tokenizer, [""], manifest.vocabulary_size, manifest.eos_id, sample.Sampling())
         replace_file(run.folder / "sample.txt", f"{text}\n".encode())
         run.say("sample     " + " ".join(text.split()))
     run.say(f"metrics    {run.folder / 'metrics.jsonl'}, and tensorboard --logdir {run.folder / 'tensorboard'}")

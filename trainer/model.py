@@ -76,15 +76,18 @@ class Attention(nn.Module):
         self.q_norm = RMSNorm(self.head_width, config.norm_eps) if config.qk_norm else nn.Identity()
         self.k_norm = RMSNorm(self.head_width, config.norm_eps) if config.qk_norm else nn.Identity()
 
-    def forward(self, x_btd: Tensor, cos_te: Tensor, sin_te: Tensor, mask: Mask) -> Tensor:
+    def project(self, x_btd: Tensor, cos_te: Tensor, sin_te: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Queries [B, H, T, E], keys and values [B, K, T, E], turned to their positions."""
         rows, positions, _ = x_btd.shape
         q_bhte = self.q_proj(x_btd).view(rows, positions, self.heads, self.head_width).transpose(1, 2)
         k_bkte = self.k_proj(x_btd).view(rows, positions, self.kv_heads, self.head_width).transpose(1, 2)
         v_bkte = self.v_proj(x_btd).view(rows, positions, self.kv_heads, self.head_width).transpose(1, 2)
-        q_bhte = rotate(self.q_norm(q_bhte), cos_te, sin_te)
-        k_bkte = rotate(self.k_norm(k_bkte), cos_te, sin_te)
+        return rotate(self.q_norm(q_bhte), cos_te, sin_te), rotate(self.k_norm(k_bkte), cos_te, sin_te), v_bkte
+
+    def forward(self, x_btd: Tensor, cos_te: Tensor, sin_te: Tensor, mask: Mask) -> Tensor:
+        q_bhte, k_bkte, v_bkte = self.project(x_btd, cos_te, sin_te)
         y_bhte = attend(q_bhte, k_bkte, v_bkte, mask)
-        return self.o_proj(y_bhte.transpose(1, 2).reshape(rows, positions, -1))
+        return self.o_proj(y_bhte.transpose(1, 2).flatten(2))
 
 
 class FeedForward(nn.Module):

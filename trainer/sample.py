@@ -1,98 +1,122 @@
-"""Text from a trained model, one token after the other.
+"""Text from a trained model.
 
-The whole window is computed anew for each token: short and right, and fast enough to look at a model.
+Decisions:
+- A text is a function of (model, prompt, settings, seed): its random numbers are keyed by the seed and the prompt's
+  ids, so neither its place in a batch nor its neighbours matter. Up to rounding, that is: a batch of another size may
+  add floats in another order, which a draw notices when it falls within a millionth of the border of two tokens.
+- Texts begin like documents, after EOS, and end before the next EOS or where the model's context is full.
+- An id without a token, from ``vocabulary`` on (the largest id plus one, as the shards' manifest has it), is padding of
+  the embedding and never drawn.
 """
 
-from pathlib import Path
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
+import numpy as np
 import torch
 from tokenizers import Tokenizer
 from torch import Tensor
 
-from trainer import record
-from trainer.checkpoint import load_checkpoint, restore_model
-from trainer.config import parse_config
+from trainer.decode import KeyValues
 from trainer.model import Decoder
 
+BATCH = 32
+"""Texts at a time, for the memory of their keys and values."""
 
-@torch.no_grad()
-def continue_ids(
-    model: Decoder,
-    ids: list[int],
-    tokens: int,
-    *,
-    vocabulary: int,
-    eos_id: int,
-    temperature: float,
-    top_k: int,
-    generator: torch.Generator,
-) -> list[int]:
-    """Up to ``tokens`` ids after ``ids``, ending before EOS. Ids from ``vocabulary`` on are padding and never drawn.
 
-    It is the largest id plus one, as the shards' manifest has it: a tokenizer with gaps has fewer tokens than that.
-
-    ``temperature`` 0 takes the likeliest; ``top_k`` 0 allows all (Fan et al. 2018).
+@dataclass(frozen=True)
+class Sampling:
+    """``temperature`` 0 takes the likeliest token. ``top_p``: draw from the fewest tokens that together have this
+    probability (Holtzman et al. 2020); 1 from all.
     """
-    device = next(model.parameters()).device
-    out = list(ids)
-    for _ in range(tokens):
-        window = torch.tensor([out[-model.config.context :]], device=device)
-        following = _draw(model(window)[0, -1, :vocabulary].float().cpu(), temperature, top_k, generator)
-        if following == eos_id:
-            break
-        out.append(following)
-    return out[len(ids) :]
 
-
-def _draw(logits_v: Tensor, temperature: float, top_k: int, generator: torch.Generator) -> int:
-    if temperature == 0:
-        return int(logits_v.argmax())
-    if 0 < top_k < len(logits_v):
-        logits_v = logits_v.masked_fill(logits_v < logits_v.topk(top_k).values[-1], -torch.inf)
-    return int(torch.multinomial(torch.softmax(logits_v / temperature, -1), 1, generator=generator))
+    tokens: int = 100
+    temperature: float = 0.8
+    top_p: float = 0.95
+    seed: int = 0
 
 
 def generate(
     model: Decoder,
-    folder: Path,
-    prompt: str,
-    *,
+    tokenizer: Tokenizer,
+    prompts: Sequence[str],
     vocabulary: int,
     eos_id: int,
-    tokens: int = 100,
-    temperature: float = 0.8,
-    top_k: int = 50,
-    seed: int = 0,
-) -> str:
-    """``prompt`` and its continuation as the start of a document. The same arguments give the same text."""
-    tokenizer = Tokenizer.from_file(str(folder / record.TOKENIZER))
-    ids = [eos_id, *tokenizer.encode(prompt, add_special_tokens=False).ids]
-    following = continue_ids(
-        model,
-        ids,
-        tokens,
-        vocabulary=vocabulary,
-        eos_id=eos_id,
-        temperature=temperature,
-        top_k=top_k,
-        generator=torch.Generator().manual_seed(seed),
-    )
-    return prompt + tokenizer.decode(following)
+    sampling: Sampling,
+) -> list[str]:
+    """Each prompt with its continuation."""
+    texts = []
+    for begin in range(0, len(prompts), BATCH):
+        some = prompts[begin : begin + BATCH]
+        rows: list[list[int]] = [[] for _ in some]
+        ids = [_encode(tokenizer, prompt, eos_id) for prompt in some]
+        for following in continue_ids(model, ids, vocabulary, eos_id, sampling):
+            for row, one in zip(rows, following, strict=True):
+                if one is not None:
+                    row.append(one)
+        texts += [prompt + tokenizer.decode(row) for prompt, row in zip(some, rows, strict=True)]
+    return texts
 
 
-def load_run(folder: Path) -> tuple[Decoder, int, int]:
-    """(model, vocabulary size, EOS id) of a run's last whole checkpoint, on the CPU.
+def stream(
+    model: Decoder, tokenizer: Tokenizer, prompt: str, vocabulary: int, eos_id: int, sampling: Sampling
+) -> Iterator[str]:
+    """The text ``generate`` would return, piece by piece; a character whose bytes are not all there yet waits."""
+    ids: list[int] = []
+    shown = ""
+    yield prompt
+    for (following,) in continue_ids(model, [_encode(tokenizer, prompt, eos_id)], vocabulary, eos_id, sampling):
+        if following is not None:
+            ids.append(following)
+            text = tokenizer.decode(ids)
+            if not text.endswith("\N{REPLACEMENT CHARACTER}"):
+                yield text[len(shown) :]
+                shown = text
+    yield tokenizer.decode(ids)[len(shown) :]
 
-    Raises ``ValueError`` when there is none.
+
+def _encode(tokenizer: Tokenizer, prompt: str, eos_id: int) -> list[int]:
+    return [eos_id, *tokenizer.encode(prompt, add_special_tokens=False).ids]
+
+
+def continue_ids(
+    model: Decoder, prompts: Sequence[list[int]], vocabulary: int, eos_id: int, sampling: Sampling
+) -> Iterator[list[int | None]]:
+    """The next id of each prompt, up to ``sampling.tokens`` times; None from where its text has ended.
+
+    Raises ``ValueError`` for a prompt that is longer than the model's context.
     """
-    value = record.read(folder)
-    if value is None:
-        raise ValueError(f"{folder}: no {record.NAME}, not a run directory of trainer train")
-    if not (folder / record.TOKENIZER).exists():
-        raise ValueError(f"{folder}: the run was trained without --tokenizer, so its ids have no text")
-    checkpoint = load_checkpoint(folder / "checkpoints", print)
-    if checkpoint is None:
-        raise ValueError(f"{folder}: no checkpoint yet")
-    model = Decoder(parse_config(value["config"]).model, value["embedding_rows"])
-    restore_model(model, checkpoint.model)
-    return model, value["vocabulary_size"], value["eos_id"]
+    context, device = model.config.context, model.embedding.weight.device
+    lengths = np.array([len(ids) for ids in prompts])
+    if lengths.max() > context:
+        raise ValueError(f"a prompt has {lengths.max()} tokens: allowed are at most {context}, the model's context")
+    uniform_bt = np.stack([np.random.default_rng([sampling.seed, *ids]).random(sampling.tokens) for ids in prompts])
+    cache = KeyValues(model, len(prompts), min(context, int(lengths.max()) + sampling.tokens))
+    ids_bt = torch.full((len(prompts), int(lengths.max())), eos_id)
+    for row, ids in enumerate(prompts):
+        ids_bt[row, : len(ids)] = torch.tensor(ids)
+    starts, last = np.zeros_like(lengths), lengths - 1
+    ended = np.zeros(len(prompts), bool)
+    for uniform_b in uniform_bt.T:
+        starts_b, last_b = (torch.from_numpy(numbers).to(device) for numbers in (starts, last))
+        logits_bv = cache.append(ids_bt.to(device), starts_b, last_b)[:, :vocabulary].cpu()
+        ids_b = _draw(logits_bv, sampling, torch.from_numpy(uniform_b))
+        ended |= ids_b.numpy() == eos_id
+        yield [None if over else one for over, one in zip(ended.tolist(), ids_b.tolist(), strict=True)]
+        ended |= lengths == context
+        if ended.all():
+            return
+        starts, last = np.minimum(lengths, context - 1), np.zeros_like(lengths)
+        ids_bt, lengths = ids_b[:, None], lengths + 1
+
+
+def _draw(logits_bv: Tensor, sampling: Sampling, uniform_b: Tensor) -> Tensor:
+    """One id a row, int64 [B]: where ``uniform_b`` falls among the probabilities laid end to end, largest first."""
+    if sampling.temperature == 0:
+        return logits_bv.argmax(-1)
+    chances_bv = torch.softmax(logits_bv.double() / sampling.temperature, -1)
+    chances_bv, ids_bv = chances_bv.sort(dim=-1, descending=True, stable=True)
+    kept_bv = chances_bv.cumsum(-1) - chances_bv < sampling.top_p
+    ends_bv = (chances_bv * kept_bv).cumsum(-1)
+    place_b1 = torch.searchsorted(ends_bv, uniform_b[:, None] * ends_bv[:, -1:], right=True)
+    return ids_bv.gather(1, place_b1.minimum(kept_bv.sum(-1, keepdim=True) - 1)).squeeze(1)

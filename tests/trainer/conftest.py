@@ -5,7 +5,7 @@ import hashlib
 import json
 import multiprocessing
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 
 from dataprep.shards import Manifest, WrittenShard, fingerprint, shard_name, token_dtype, write_shard
 from trainer import loop, parallel
@@ -70,6 +71,15 @@ def shard(
         eos_id=EOS,
         text_bytes=sum(map(len, documents)),
     )
+
+
+def byte_tokenizer(ids: Sequence[int] = range(257)) -> Tokenizer:
+    """``ids``: of EOS and the 256 bytes."""
+    pieces = ["<eos>", *sorted(pre_tokenizers.ByteLevel.alphabet())]
+    tokenizer = Tokenizer(models.BPE(dict(zip(pieces, ids, strict=True)), []))
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    return tokenizer
 
 
 def random_documents(seed: int, count: int, vocabulary: int, longest: int = 40) -> Documents:

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 
 from dataprep.shards import Manifest
-from tests.trainer.conftest import TINY, random_documents, shard
+from tests.trainer.conftest import TINY, byte_tokenizer, random_documents, shard
 from trainer.cli import main
-from trainer.sample import generate, load_run
+from trainer.sample import Sampling, generate
+from trainer.trained import load_tokenizer, load_trained
 
 
 def call(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> int:
@@ -35,12 +35,8 @@ def corpus(tmp_path: Path) -> Path:
 
 def make_corpus(out: Path, ids: Sequence[int]) -> Path:
     """``ids``: of EOS and the 256 bytes."""
-    pieces = ["<eos>", *sorted(pre_tokenizers.ByteLevel.alphabet())]
-    tokenizer = Tokenizer(models.BPE(dict(zip(pieces, ids, strict=True)), []))
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    tokenizer.decoder = decoders.ByteLevel()
     (out / "tokenizer").mkdir()
-    tokenizer.save(str(out / "tokenizer" / "tokenizer.json"))
+    byte_tokenizer(ids).save(str(out / "tokenizer" / "tokenizer.json"))
     content = (out / "tokenizer" / "tokenizer.json").read_bytes()
     folder = out / "shards"
     written = [
@@ -85,12 +81,10 @@ def test_every_id_up_to_the_largest_may_be_drawn_though_the_tokenizer_has_gaps(
 ) -> None:
     corpus, run = make_corpus(tmp_path, [*range(256), 300]), tmp_path / "run"
     assert call(monkeypatch, "train", corpus, "--run", run, "--steps", 1, *tiny()) == 0
-    model, vocabulary, eos_id = load_run(run)
-    assert vocabulary == 301
-    text = generate(
-        model, run, "", vocabulary=vocabulary, eos_id=eos_id, tokens=200, temperature=99, top_k=0, seed=1
-    )  # an id in the gap has no text
-    assert text
+    trained = load_trained(run)
+    assert trained.vocabulary == 301
+    sampling = Sampling(tokens=200, temperature=99, top_p=1, seed=1)  # an id in the gap has no text
+    assert all(generate(trained.model, load_tokenizer(run), ["", "a"], trained.vocabulary, trained.eos_id, sampling))
 
 
 @pytest.mark.parametrize(
@@ -131,13 +125,14 @@ def test_plan_prints_tokens_epochs_and_shares_by_source_and_takes_no_step(
         (tmp_path / info.path).unlink()  # a plan needs the manifest alone
     mixed = tiny("data.mixture=[{weights: {a: 1, b: 3}}]", "data.packing=documents", "steps=100")
     assert call(monkeypatch, "plan", tmp_path, *mixed) == 0
-    heading, a, b, windows = capsys.readouterr().out.splitlines()
+    heading, a, b, windows, *needs = capsys.readouterr().out.splitlines()
     assert heading.split() == ["source", "tokens", "available", "epochs", "share", "wanted"]
     tokens, available, epochs, _, wanted = b.split()[1:]
     assert float(epochs) == pytest.approx(int(tokens.replace(",", "")) / int(available.replace(",", "")), abs=0.01)
     assert wanted == "75.000%"
     assert a.split()[-1] == "25.000%"
     assert "padding" in windows
+    assert [line.split()[0] for line in needs] == ["parameters", "operations", "GB", "one"]
     assert call(monkeypatch, "plan", tmp_path, *mixed, "--set", "data.max_epochs={b: 1.5}") == 2
     captured = capsys.readouterr()
     assert "data.max_epochs.b is 1.5" in captured.err

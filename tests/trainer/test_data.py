@@ -346,12 +346,28 @@ def test_a_flipped_byte_in_the_offsets_is_named_before_a_document_is_packed(shar
         order.windows.batch(order.step(1))
 
 
-def test_evaluation_reads_the_same_windows_every_time_and_no_window_twice(shards: Path) -> None:
+def test_evaluation_reads_the_same_windows_of_each_source_every_time_and_no_window_twice(shards: Path) -> None:
     windows = order_of(shards).windows
     sample = evaluation_windows(windows, 10 * CONTEXT)
-    assert len(set(sample.tolist())) == 10
-    assert np.array_equal(sample, evaluation_windows(windows, 10 * CONTEXT))
-    assert len(evaluation_windows(windows, 10**9)) == windows.count
+    assert {name: len(set(found.tolist())) for name, found in sample.items()} == {"a": 5, "b": 5}
+    again = evaluation_windows(windows, 10 * CONTEXT)
+    assert all(np.array_equal(found, again[name]) for name, found in sample.items())
+    whole = evaluation_windows(windows, 10**9)
+    assert np.array_equal(np.concatenate(list(whole.values())), np.arange(windows.count))
+
+
+def test_evaluation_reads_a_small_source_whole_and_more_of_the_others_but_a_window_of_each(tmp_path: Path) -> None:
+    sizes = {"a": 30, "b": 1, "c": 200}
+    written = [shard(tmp_path, name, "train", 0, random_documents(1, n, 60), 60) for name, n in sizes.items()]
+    Manifest.build(str(tmp_path), written).save()
+    windows = order_of(tmp_path).windows
+    counts = {source.name: source.layout.count for source in windows.sources}
+    sample = {name: len(found) for name, found in evaluation_windows(windows, 40 * CONTEXT).items()}
+    assert sum(sample.values()) == 40
+    assert sample["b"] == counts["b"] < 13
+    assert abs(sample["a"] - sample["c"]) <= 1
+    assert list(evaluation_windows(windows, 1)) == list(sizes)
+    assert all(len(found) == 1 for found in evaluation_windows(windows, 1).values())
 
 
 def test_a_manifest_that_mixes_the_shards_of_sources_is_refused(shards: Path) -> None:

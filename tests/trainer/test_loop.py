@@ -200,7 +200,7 @@ def test_a_masked_step_has_the_loss_of_its_documents_each_computed_alone(shards:
         assert loop.accumulate(model, loop.step_batches(order, 0, 3, ranks)[0], targets, ranks).item() == pytest.approx(
             alone / targets, rel=1e-5
         )
-        everything = evaluate(model, order.windows, 10**9, 3, ranks).nats
+        everything = evaluate(model, order.windows, 10**9, 3, ranks).total.nats
     batch = order.windows.batch(np.arange(order.windows.count))
     with torch.no_grad():
         whole = model(*batch.to(torch.device("cpu"))).item()

@@ -53,7 +53,8 @@ def test_torchrun_goes_on_after_a_rank_was_killed_and_saves_when_it_is_told_to_s
     folder = tmp_path / "run"
     many = ("steps=200", "checkpoint_every=20", "evaluate_every=100", "parallel.strategy=fsdp")
     command = torchrun_command(2, shards, folder, *many, restarts=1)
-    launcher = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    with open(tmp_path / "errors", "w") as errors:
+        launcher = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True)
     wait_for(folder, 30, launcher)
     os.kill(worker(launcher.pid, 1), signal.SIGKILL)
     wait_for(folder, len(read_metrics(folder)) + 30, launcher)
@@ -76,7 +77,7 @@ def test_torchrun_goes_on_after_a_rank_was_killed_and_saves_when_it_is_told_to_s
 
 def wait_for(folder: Path, rows: int, process: subprocess.Popen[str]) -> None:
     while len(read_metrics(folder)) < rows:
-        assert process.poll() is None, "ended before it could be stopped"
+        assert process.poll() is None, f"ended before it could be stopped: {(folder.parent / 'errors').read_text()}"
         time.sleep(0.01)
 
 
