@@ -104,12 +104,13 @@ def save_checkpoint(
     return final
 
 
-def load_checkpoint(folder: Path, warn: Callable[[str], None]) -> Checkpoint | None:
-    """The checkpoint that ``latest`` names, or the newest whole one; None when none was ever finished.
+def load_checkpoint(folder: Path, warn: Callable[[str], None], at_most: int | None = None) -> Checkpoint | None:
+    """The checkpoint that ``latest`` names, or the newest whole one; None when none was ever finished. With
+    ``at_most``, the newest whole one of so many updates or fewer.
 
     Each damaged one is named through ``warn``. Raises ``ValueError`` when there are checkpoints and all are damaged.
     """
-    candidates = checkpoints(folder)
+    candidates = [path for path in checkpoints(folder) if at_most is None or step_of(path) <= at_most]
     try:
         named = folder / (folder / LATEST).read_text().strip()
         candidates = sorted(candidates, key=lambda path: path != named)
@@ -130,6 +131,21 @@ def load_checkpoint(folder: Path, warn: Callable[[str], None]) -> Checkpoint | N
 def checkpoints(folder: Path) -> list[Path]:
     """Finished checkpoints, newest first. A directory gets such a name only when all of it is on disk."""
     return sorted(folder.glob("step-*"), reverse=True)
+
+
+def step_of(path: Path) -> int:
+    """Updates done, by the name of a checkpoint."""
+    return int(path.name.removeprefix("step-"))
+
+
+def drop_after(folder: Path, step: int) -> None:
+    """Remove the checkpoints of more than ``step`` updates: the run went back to before them."""
+    kept = [path for path in checkpoints(folder) if step_of(path) <= step]
+    if kept:
+        replace_file(folder / LATEST, kept[0].name.encode())
+    for path in checkpoints(folder):
+        if path not in kept:
+            _remove(path)
 
 
 def clear_leftovers(folder: Path) -> None:

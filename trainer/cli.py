@@ -61,16 +61,21 @@ def train(
         # several times slower, because a waiting thread held the core that the thread it waited for needed.
         os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
         from trainer import loop, parallel  # torch takes seconds to import, --help should not
+        from trainer.display import Display
         from trainer.store import StoreError
         from trainer.stream import DamagedShardError
+        from trainer.watch import DivergedError
 
         with _errors_in_one_line():
             ranks = stack.enter_context(parallel.start(settings))
-            say: Any = _say if ranks.main else _say_nothing
-            prepared = loop.prepare(shards, run, settings, _find_tokenizer(shards, tokenizer, say), ranks, say)
+            display = Display()
+            say: Any = display.say if ranks.main else _say_nothing
+            show = display.show if ranks.main and display.live else None
+            found = _find_tokenizer(shards, tokenizer, say)
+            prepared = loop.prepare(shards, run, settings, found, ranks, say, show)
         try:
             loop.train(prepared)
-        except (DamagedShardError, StoreError) as error:
+        except (DamagedShardError, DivergedError, StoreError) as error:
             _fail(str(error))
 
 
@@ -110,10 +115,6 @@ def _find_tokenizer(shards: str, given: str | None, say: Any) -> str | None:
         return beside
     say(f"tokenizer  none at {beside}: training goes on without text samples")
     return None
-
-
-def _say(line: str) -> None:
-    print(line, flush=True)
 
 
 def _say_nothing(_line: str) -> None:

@@ -6,9 +6,11 @@ Decisions:
 - Everything a step needs follows from its number (``data``, ``schedule``) or from the checkpoint; so a run that was
   killed and started again prints the losses it would have printed.
 - SIGTERM and SIGINT are noticed after the update in progress, on all ranks at the same step: save, leave.
+- What is done about a step that stands out is decided once for all ranks, between its gradient and its update.
 
 A run directory holds ``run.json`` (what the run is), ``metrics.jsonl``, ``tensorboard/``, ``checkpoints/``,
-``tokenizer.json`` (a copy, so that the directory can be moved) and at the end ``sample.txt``.
+``decisions.jsonl`` and ``origins.jsonl`` (what stood out), ``usage/`` (seconds and joules), ``tokenizer.json`` (a copy,
+so that the directory can be moved) and at the end ``sample.txt``.
 """
 
 import math
@@ -18,7 +20,6 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,12 +29,16 @@ from torch.nn.parallel import DistributedDataParallel
 
 from dataprep.shards import Manifest
 from trainer import record, sample
-from trainer.checkpoint import clear_leftovers, load_checkpoint, save_checkpoint
+from trainer.checkpoint import Checkpoint, clear_leftovers, drop_after, load_checkpoint, save_checkpoint
 from trainer.config import TrainConfig
 from trainer.data import Batch, TrainingOrder, Windows
+from trainer.display import Progress
+from trainer.energy import in_words
 from trainer.evaluate import Loss, evaluate
 from trainer.files import replace_file
-from trainer.metrics import Metrics, read_metrics
+from trainer.ledger import Decision, Ledger
+from trainer.memorisation import Canaries
+from trainer.metrics import Metrics, check_wandb, read_metrics
 from trainer.mixture import check_epochs, table
 from trainer.model import Decoder
 from trainer.optim import build_optimizer, gradient_norm, update
@@ -42,8 +47,8 @@ from trainer.prefetch import Prefetch
 from trainer.reading import Reading
 from trainer.schedule import learning_rate
 from trainer.stream import TokenStream
+from trainer.watch import Watch
 
-PROGRESS_SECONDS = 5.0
 CHECKPOINTS = "checkpoints"
 OF_SOURCE = "tokens."  # begins the metrics that count a source's targets
 
@@ -60,17 +65,27 @@ class Run:
     optimizer: torch.optim.AdamW
     order: TrainingOrder
     validation: Windows | None
+    watch: Watch
     step: int
     say: Callable[[str], None]
+    show: Callable[[str], None] | None
 
 
 def prepare(
-    shards: str, folder: Path, config: TrainConfig, tokenizer: str | None, ranks: Ranks, say: Callable[[str], None]
+    shards: str,
+    folder: Path,
+    config: TrainConfig,
+    tokenizer: str | None,
+    ranks: Ranks,
+    say: Callable[[str], None],
+    show: Callable[[str], None] | None = None,
 ) -> Run:
-    """Open shards, build the model, find out where an earlier start of this run stopped.
+    """Open shards, build the model, find out where an earlier start of this run stopped. ``show`` takes lines that the
+    next one may be written over; without, progress is said every few seconds.
 
     Raises ``ValueError`` or ``OSError`` for what a person has to put right, naming it.
     """
+    check_wandb(config.wandb)
     manifest = Manifest.load(shards)
     if tokenizer is not None:
         manifest.check_tokenizer(tokenizer)
@@ -91,10 +106,12 @@ def prepare(
         mask_documents=config.data.mask_documents,
     )
     earlier = record.read(folder)
-    checkpoint = load_checkpoint(folder / CHECKPOINTS, say)
+    checkpoint = _last_checkpoint(folder, say)
     step = checkpoint.step if checkpoint is not None else 0
+    watch = Watch(config, folder, order, ranks, checkpoint.state["watch"] if checkpoint is not None else {}, say)
     if earlier is not None:
-        record.check_same_run(folder, earlier, config, manifest, ranks.rounding(), step, say)
+        taken = watch.ledger.batch(step)
+        record.check_same_run(folder, earlier, config, manifest, ranks.rounding(), taken, say)
     torch.manual_seed(config.seed)
     model = Decoder(config.model, embedding_rows)
     model.initialise(config.seed)
@@ -108,11 +125,22 @@ def prepare(
         )
     if ranks.main:
         parameters = model.parameter_count()
-        record.write(folder, config, manifest, tokenizer, parameters, embedding_rows, ranks.rounding(), plan)
+        record.write(folder, config, manifest, tokenizer, parameters, embedding_rows, ranks, plan)
         if (folder / CHECKPOINTS).exists():
             clear_leftovers(folder / CHECKPOINTS)
     run = Run(
-        config, folder, manifest, ranks, model, optimizer, order, validation if validation.count else None, step, say
+        config,
+        folder,
+        manifest,
+        ranks,
+        model,
+        optimizer,
+        order,
+        validation if validation.count else None,
+        watch,
+        step,
+        say,
+        show,
     )
     _introduce(run, earlier is not None)
     return run
@@ -137,59 +165,114 @@ def train(run: Run) -> bool:
         _conclude(run)
         return True
     config, ranks = run.config, run.ranks
-    metrics = Metrics(run.folder, run.step) if ranks.main else None
+    metrics = Metrics(run.folder, run.step, config.wandb) if ranks.main else None
     parallel_model = ranks.wrap(run.model)
     if run.step == 0:
         _evaluate(run, metrics)
-    progress = _Progress(run)
-    saved = run.step
-    read = config.read
-    make = partial(step_batches, run.order, windows_per_pass=config.windows_per_pass, ranks=ranks)
-    with _stop_signals() as stop_asked, Prefetch(make, run.step, config.steps, read.threads, read.ahead) as steps:
+        if config.watch.spike == "rollback":
+            _save(run, metrics)
+    progress = Progress(run.show or run.say, run.step, config.steps, live=run.show is not None)
+    with _stop_signals() as stop_asked:
         stop = False
+        while run.step < config.steps and not stop:
+            stop, back = _advance(run, parallel_model, metrics, progress, stop_asked)
+            if back is not None:
+                _go_back(run, back)
+                if metrics:
+                    metrics.close()
+                    metrics = Metrics(run.folder, run.step, config.wandb)
+    run.watch.close()
+    if metrics:
+        metrics.close()
+    if run.step < config.steps:
+        run.say(f"stopped at step {run.step} of {config.steps}, saved; the same command continues")
+        return False
+    run.say(progress.finished())
+    _conclude(run)
+    return True
+
+
+def _advance(
+    run: Run, model: nn.Module, metrics: Metrics | None, progress: Progress, stop_asked: list[int]
+) -> tuple[bool, Decision | None]:
+    """Step until the end, a signal (True) or a decision to go back. ``model`` is the run's, made ready for its
+    ranks.
+    """
+    config, ranks, watch, read = run.config, run.ranks, run.watch, run.config.read
+
+    def make(update: int) -> tuple[list[Batch], dict[str, int]]:
+        return step_batches(run.order, watch.ledger.batch(update), config.windows_per_pass, ranks, watch.canaries)
+
+    stop = False
+    with Prefetch(make, run.step, config.steps, read.threads, read.ahead) as steps:
         while run.step < config.steps and not stop:
             began = time.perf_counter()
             batches, targets = next(steps)
             tokens = sum(targets.values())
             # a packed window may be all padding, and in the smallest runs a step is one window
-            loss = accumulate(parallel_model, batches, max(tokens, 1), ranks)
+            loss = accumulate(model, batches, max(tokens, 1), ranks)
             norm = gradient_norm(run.model)
-            broken, stop = _agree(ranks, loss, norm, bool(stop_asked))
+            agreed_loss, agreed_norm, stop = _agree(ranks, loss, norm, bool(stop_asked))
+            watch.meter.step(tokens)
+            decision = watch.decide(run.step, agreed_loss, agreed_norm, run.model, batches)
+            if decision is not None and decision.action == "rollback":
+                return stop, decision
+            skipped = decision is not None and decision.action == "skip"
             rate = learning_rate(run.step, config.steps, config.optimizer.learning_rate, config.schedule)
-            if broken:
-                run.say(f"step {run.step + 1}: the gradient is not finite; the update is passed over")
-            else:
+            if not skipped:
                 update(run.model, run.optimizer, rate, norm, config.optimizer.clip)
-            values = {"loss": loss.item(), "gradient_norm": norm.item(), "learning_rate": rate, "skipped": broken}
+            values = {"loss": loss.item(), "gradient_norm": norm.item(), "learning_rate": rate, "skipped": skipped}
             seconds = time.perf_counter() - began
+            if not skipped:
+                watch.moved(seconds, tokens)
             run.step += 1
             if metrics:
                 values |= {"tokens": tokens, "tokens_per_second": tokens / seconds}
                 metrics.write(run.step, values | {OF_SOURCE + name: number for name, number in targets.items()})
-            progress.step(tokens, values["loss"], rate)
+            progress.step(run.step, tokens, values["loss"], rate)
             if run.step % config.evaluate_every == 0 or run.step == config.steps:
                 _evaluate(run, metrics)
             if run.step % config.checkpoint_every == 0 or run.step == config.steps or stop:
                 _save(run, metrics)
-                saved = run.step
-    if metrics:
-        metrics.close()
-    if run.step < config.steps:
-        run.say(f"stopped at step {saved} of {config.steps}, saved; the same command continues")
-        return False
-    progress.finished()
-    _conclude(run)
-    return True
+    return stop, None
+
+
+def _go_back(run: Run, decision: Decision) -> None:
+    """To the newest checkpoint from before the batches that ``decision`` leaves out."""
+    folder, redo = run.folder / CHECKPOINTS, decision.redo_from or 0
+    checkpoint = load_checkpoint(folder, run.say, at_most=redo)
+    if checkpoint is None:
+        raise ValueError(f"{folder}: no checkpoint of at most {redo} steps is whole, and the run has to go back there")
+    checkpoint.restore(run.model, run.optimizer)
+    run.watch.restore(checkpoint.state["watch"])
+    run.step = checkpoint.step
+    run.ranks.from_main(0)  # all have read it before later ones go
+    if run.ranks.main:
+        drop_after(folder, redo)
+
+
+def _last_checkpoint(folder: Path, say: Callable[[str], None]) -> Checkpoint | None:
+    """The last of the run's own: a run that was killed while it went back may have left some that it had given up."""
+    checkpoint = load_checkpoint(folder / CHECKPOINTS, say)
+    while checkpoint is not None:
+        saved = checkpoint.state["watch"]["decisions"]
+        common = Ledger(folder, saved).overruled(saved, checkpoint.step)
+        if common == checkpoint.step:
+            break
+        checkpoint = load_checkpoint(folder / CHECKPOINTS, say, at_most=common)
+    return checkpoint
 
 
 def step_batches(
-    order: TrainingOrder, step: int, windows_per_pass: int, ranks: Ranks
+    order: TrainingOrder, step: int, windows_per_pass: int, ranks: Ranks, canaries: Canaries | None = None
 ) -> tuple[list[Batch], dict[str, int]]:
-    """This rank's share of a step, cut into passes, in memory its device can fetch from; and the targets of all ranks,
-    by source.
+    """This rank's share of batch ``step``, cut into passes, in memory its device can fetch from; and the targets of all
+    ranks, by source.
     """
     share = order.share(step, ranks.rank, ranks.world_size)
     batches = [order.windows.batch(share[at : at + windows_per_pass]) for at in range(0, len(share), windows_per_pass)]
+    if canaries is not None:
+        canaries.plant(batches, step, ranks.rank, ranks.world_size)
     if ranks.device.type == "cuda":
         batches = [batch.pinned() for batch in batches]
     return batches, order.windows.targets(order.step(step))
@@ -214,11 +297,15 @@ def accumulate(model: nn.Module, batches: list[Batch], targets: int, ranks: Rank
     return ranks.sum(total)
 
 
-def _agree(ranks: Ranks, loss: Tensor, norm: Tensor, stop: bool) -> tuple[bool, bool]:
-    """(not finite, stop) on any rank: one answer for all, taken before the update."""
-    broken = not (math.isfinite(loss.item()) and math.isfinite(norm.item()))
-    flags = ranks.max(torch.tensor([int(broken), int(stop)], device=ranks.device)).tolist()
-    return bool(flags[0]), bool(flags[1])
+def _agree(ranks: Ranks, loss: Tensor, norm: Tensor, stop: bool) -> tuple[float, float, bool]:
+    """Loss, norm and whether to stop, the same on all ranks: a number that is not finite on one is NaN on all."""
+    values = [loss.item(), norm.item()]
+    finite = [math.isfinite(value) for value in values]
+    flags = [*(float(not good) for good in finite), float(stop)]
+    numbers = [value if good else 0.0 for value, good in zip(values, finite, strict=True)]
+    shared = ranks.max(torch.tensor([*numbers, *flags], dtype=torch.float64, device=ranks.device)).tolist()
+    loss_of_all, norm_of_all = (math.nan if bad else value for value, bad in zip(shared[:2], shared[2:4], strict=True))
+    return loss_of_all, norm_of_all, bool(shared[4])
 
 
 @contextmanager
@@ -243,56 +330,23 @@ def _save(run: Run, metrics: Metrics | None) -> None:
         return
     metrics.sync()
     state = {"manifest": run.manifest.hash, "tokens": run.step * run.config.tokens_per_step}
+    state["watch"] = run.watch.state()
     save_checkpoint(run.folder / CHECKPOINTS, run.step, run.model, run.optimizer, state, run.config.keep_checkpoints)
 
 
 def _evaluate(run: Run, metrics: Metrics | None) -> None:
-    if run.validation is None:
-        return
-    config = run.config
-    loss = evaluate(run.model, run.validation, config.evaluate_tokens, config.windows_per_pass, run.ranks)
-    if metrics:
-        metrics.write(run.step, {"validation_loss": loss.nats, "validation_bits_per_byte": loss.bits_per_byte})
-    run.say(f"step {run.step:>6}  validation {_words(loss)}")
+    config, values = run.config, dict[str, Any]()
+    if run.validation is not None:
+        loss = evaluate(run.model, run.validation, config.evaluate_tokens, config.windows_per_pass, run.ranks)
+        values |= {"validation_loss": loss.nats, "validation_bits_per_byte": loss.bits_per_byte}
+        run.say(f"step {run.step:>6}  validation {_words(loss)}")
+    values |= run.watch.evaluate(run.model, run.step)
+    if metrics and values:
+        metrics.write(run.step, values)
 
 
 def _words(loss: Loss) -> str:
     return f"{loss.nats:.3f} nats/token, {loss.bits_per_byte:.3f} bits/byte"
-
-
-class _Progress:
-    """A plain line every few seconds: right on a terminal, in a file and in CI."""
-
-    def __init__(self, run: Run) -> None:
-        self.run = run
-        self.began = self.last = time.perf_counter()
-        self.first_step = run.step
-        self.tokens = self.tokens_at_last = 0
-
-    def step(self, tokens: int, loss: float, rate: float) -> None:
-        self.tokens += tokens
-        now = time.perf_counter()
-        if now - self.last < PROGRESS_SECONDS and self.run.step != self.first_step + 1:
-            return
-        done, steps = self.run.step, self.run.config.steps
-        speed = (self.tokens - self.tokens_at_last) / (now - self.last)
-        left = (steps - done) * (now - self.began) / (done - self.first_step)
-        self.run.say(
-            f"step {done:>6} of {steps}  loss {loss:.3f}  rate {rate:.1e}  {speed:,.0f} tokens/s  {_clock(left)} left"
-        )
-        self.last, self.tokens_at_last = now, self.tokens
-
-    def finished(self) -> None:
-        wall = time.perf_counter() - self.began
-        self.run.say(
-            f"finished: {self.run.config.steps} steps; this start took {_clock(wall)} for "
-            f"{self.tokens:,} tokens, {self.tokens / wall:,.0f} a second"
-        )
-
-
-def _clock(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes // 60}:{minutes % 60:02}:{rest:02}" if minutes >= 60 else f"{minutes}:{rest:02}"
 
 
 def _introduce(run: Run, known: bool) -> None:
@@ -323,9 +377,12 @@ def _conclude(run: Run) -> None:
     achieved = Counter[str]()
     for row in rows:
         achieved.update({name.removeprefix(OF_SOURCE): n for name, n in row.items() if name.startswith(OF_SOURCE)})
-    record.write_achieved(run.folder, achieved)
-    for line in table(run.order.mixture.plan(run.step), achieved):
+    record.add(run.folder, "achieved", dict(achieved))
+    for line in table(run.order.mixture.plan(run.watch.ledger.batch(run.step)), achieved):
         run.say(f"read       {line}")
+    used = run.watch.used()
+    record.add(run.folder, "usage", used)
+    run.say(f"used       {in_words(used)}")
     if (run.folder / record.TOKENIZER).exists():
         text = sample.generate(
             run.model, run.folder, "", vocabulary=run.manifest.vocabulary_size, eos_id=run.manifest.eos_id

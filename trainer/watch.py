@@ -1,0 +1,220 @@
+"""All that looks on while a run trains, and what is done about a step that stands out.
+
+Decisions:
+- An update is made, skipped or taken back before the optimizer sees its gradient: a moment that was fed an infinity
+  once stays infinite. A gradient that is not finite is always skipped; it has moved nothing that could be gone back
+  from.
+- Going back needs a checkpoint from before the batches that are left out. Where none is kept, the step is skipped.
+- An alarm names documents at once; their URLs are looked for in a thread, for a corpus may be large, and follow in
+  ``origins.jsonl``.
+"""
+
+import json
+import math
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+from torch import nn
+
+from trainer import trace
+from trainer.checkpoint import checkpoints, step_of
+from trainer.config import TrainConfig
+from trainer.data import Batch, TrainingOrder
+from trainer.energy import Meter, summary
+from trainer.ledger import PATIENCE, Decision, Ledger
+from trainer.memorisation import DETECTED, Canaries, extractable, repetition, samples
+from trainer.monitor import Monitor, Spike
+from trainer.parallel import Ranks
+
+ORIGINS = "origins.jsonl"
+NAMED = 10
+"""Documents an alarm names."""
+
+
+class DivergedError(RuntimeError):
+    """Steps do not make a model any more."""
+
+
+class Watch:
+    """Of the run in ``folder``; ``saved``: what ``state`` gave a checkpoint, nothing for a run's beginning."""
+
+    def __init__(
+        self,
+        config: TrainConfig,
+        folder: Path,
+        order: TrainingOrder,
+        ranks: Ranks,
+        saved: dict[str, Any],
+        say: Callable[[str], None],
+    ) -> None:
+        manifest = order.windows.stream.manifest
+        self.config, self.folder, self.order, self.ranks, self.say = config, folder, order, ranks, say
+        self.ledger = Ledger(folder, saved.get("decisions", ()))
+        self.canaries = Canaries(
+            config.canaries, config.seed, manifest.vocabulary_size, manifest.eos_id, config.windows_per_step
+        )
+        self.meter = Meter(folder, ranks, config.cost.watts_per_core)
+        self._lookups: list[threading.Thread] = []
+        self.restore(saved)
+
+    def restore(self, saved: dict[str, Any]) -> None:
+        """Where a checkpoint with this ``state`` was; the decisions of later steps stay."""
+        self.monitor = Monitor(self.config.watch)
+        if "monitor" in saved:
+            self.monitor.restore(saved["monitor"])
+        self.useful_seconds: float = saved.get("useful_seconds", 0.0)
+        self.useful_tokens: int = saved.get("useful_tokens", 0)
+        self._in_a_row: int = saved.get("skipped_in_a_row", 0)
+        self._detected = set(saved.get("canaries_detected", ()))
+
+    def state(self) -> dict[str, Any]:
+        """What a checkpoint keeps, as JSON."""
+        return {
+            "monitor": self.monitor.state(),
+            "decisions": self.ledger.state(),
+            "useful_seconds": self.useful_seconds,
+            "useful_tokens": self.useful_tokens,
+            "skipped_in_a_row": self._in_a_row,
+            "canaries_detected": sorted(self._detected),
+        }
+
+    def decide(
+        self, update: int, loss: float, norm: float, model: nn.Module, batches: Sequence[Batch]
+    ) -> Decision | None:
+        """What is to be done about update ``update`` (from 0), whose gradient is there; None: make it. The same on all
+        ranks, which all call it with the same numbers and their own ``batches``.
+
+        Raises ``DivergedError`` when a whole window of updates was skipped: nothing is being learnt any more.
+        """
+        batch = self.ledger.batch(update)
+        spike = self.monitor.judge(loss, norm)
+        decision = self.ledger.recorded(batch)
+        if decision is not None:
+            self.say(f"step {update + 1}: {decision.action}, as decided before ({decision.kind})")
+        elif spike is not None:
+            decision = self._new(update, batch, loss, norm, spike)
+            losses = trace.token_losses(model, batches, self.config.windows_per_step, self.ranks)
+            self._alarm(decision, trace.pieces(self.order, batch, losses)[:NAMED])
+        skipped = decision is not None and decision.action == "skip"
+        self._in_a_row = self._in_a_row + 1 if skipped else 0
+        if self._in_a_row >= self.config.watch.window:
+            raise DivergedError(
+                f"{self.folder}: the last {self._in_a_row} steps were all skipped; decisions.jsonl says why, and a run "
+                f"with a lower optimizer.learning_rate may fare better"
+            )
+        return decision
+
+    def moved(self, seconds: float, tokens: int) -> None:
+        """An update was made; it took so long."""
+        self.useful_seconds += seconds
+        self.useful_tokens += tokens
+
+    def evaluate(self, model: nn.Module, update: int) -> dict[str, Any]:
+        """What the model remembers, for ``metrics.jsonl``, and how much of the time so far was useful. All ranks call
+        it.
+        """
+        config, batch = self.config, self.ledger.batch(update)
+        watch, values = config.watch, dict[str, Any]()
+        if watch.sample_tokens:
+            values |= repetition(model, self.order, batch, watch.sample_tokens, config.windows_per_pass, self.ranks)
+            if update == config.steps:
+                values["extractable"] = self._extractable(model, batch)
+        if config.canaries.count:
+            exposures, times = self.canaries.exposures(model, self.ranks), self.canaries.repetitions(batch)
+            values["canary_exposure"] = max(exposures)
+            values["canaries"] = [list(pair) for pair in zip(times, exposures, strict=True)]
+            for number, (bits, seen) in enumerate(zip(exposures, times, strict=True)):
+                if bits >= DETECTED and seen and number not in self._detected:
+                    self._detected.add(number)
+                    self.say(f"step {update}: canary {number} is remembered after {seen} repetitions ({bits:.1f} bits)")
+        self.meter.write()
+        return values
+
+    def used(self) -> dict[str, Any]:
+        """See ``energy.summary``."""
+        self.meter.write()
+        return summary(self.folder, self.useful_seconds, self.useful_tokens, self.config.cost)
+
+    def close(self) -> None:
+        """Wait for what is still being looked up."""
+        for thread in self._lookups:
+            thread.join()
+
+    def _new(self, update: int, batch: int, loss: float, norm: float, spike: Spike) -> Decision:
+        watch = self.config.watch
+        decision = Decision(
+            step=update + 1,
+            batch=batch,
+            kind=spike.kind,
+            action="skip" if spike.kind == "not finite" else watch.spike,
+            loss=loss if math.isfinite(loss) else None,
+            gradient_norm=norm if math.isfinite(norm) else None,
+            median=spike.median,
+            deviations=spike.deviations,
+        )
+        if decision.action == "rollback":
+            if self.ledger.rollbacks(update, watch.window) >= PATIENCE:
+                return replace(decision, action="ignore")
+            redo, passed = self.ledger.passing_over(update, watch.pass_over)
+            kept = [step_of(path) for path in checkpoints(self.folder / "checkpoints")]
+            if not self.ranks.from_main(int(any(step <= redo for step in kept))):
+                return replace(decision, action="skip")
+            return replace(decision, redo_from=redo, passed_from=passed)
+        return decision
+
+    def _alarm(self, decision: Decision, found: list[trace.Piece]) -> None:
+        decision = replace(decision, documents=[vars(piece) for piece in found])
+        self.ledger.add(decision, write=self.ranks.main)
+        away = ""
+        if decision.deviations is not None:
+            away = f", {decision.deviations:.1f} deviations above {decision.median:.3f}"
+        then = {
+            "ignore": "the run goes on",
+            "skip": "the update is passed over",
+            "rollback": f"back to before step {(decision.redo_from or 0) + 1}, batches {decision.passed_from} to "
+            f"{decision.batch} are left out",
+        }
+        self.say(
+            f"step {decision.step}: {decision.kind} stands out{away}: loss {decision.loss}, gradient norm "
+            f"{decision.gradient_norm}; {then[decision.action]}"
+        )
+        for piece in found[:3]:
+            self.say(f"           {trace.in_words(piece, None)}")
+        if self.ranks.main:
+            self._lookups.append(threading.Thread(target=self._look_up, args=(found,)))
+            self._lookups[-1].start()
+
+    def _look_up(self, found: list[trace.Piece]) -> None:
+        names = [piece.document for piece in found if piece.document is not None]
+        try:
+            origins = trace.origins(self.order.windows.stream.manifest.path, names)
+        except (OSError, pa.ArrowException) as error:
+            self.say(f"           the documents' URLs were not found: {error}")
+            return
+        with open(self.folder / ORIGINS, "a", encoding="utf-8") as file:
+            file.writelines(json.dumps({"document": name, **origin}) + "\n" for name, origin in origins.items())
+        for name in names[:3]:
+            if name in origins:
+                self.say(f"           {name} is {origins[name]['url'] or 'without URL'}, {origins[name]['locator']}")
+
+    def _extractable(self, model: nn.Module, batch: int) -> dict[str, Any]:
+        """By kind and number of prompt tokens: (texts that came out, texts asked for), over all sources."""
+        counts: dict[str, dict[str, list[int]]] = {"seen": {}, "coming": {}}
+        for sample in samples(self.order, batch, self.config.watch.sample_tokens):
+            for kind, chosen in (("seen", sample.seen), ("coming", sample.coming)):
+                found = extractable(model, self.order.windows, chosen, self.config.watch, self.ranks)
+                for prompt, pair in found.items():
+                    before = counts[kind].get(str(prompt), [0, 0])
+                    counts[kind][str(prompt)] = [before[0] + pair[0], before[1] + pair[1]]
+        return counts
+
+
+def read_origins(folder: Path) -> dict[str, dict[str, str | None]]:
+    """What alarms found, by document."""
+    path = folder / ORIGINS
+    rows = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+    return {row["document"]: row for row in rows}
