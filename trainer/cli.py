@@ -1,4 +1,4 @@
-"""``trainer plan``, ``trainer train`` and ``trainer sample``.
+"""``trainer plan``, ``train``, ``sample``, ``trace`` and ``report``.
 
 A wrong option, configuration or input is one line and exit code 2.
 """
@@ -147,6 +147,30 @@ def sample(
             seed=seed,
         )
     print(text)
+
+
+@app.command()
+def trace(
+    run: Annotated[Path, typer.Argument(help="Run directory of trainer train.")],
+    step: Annotated[int, typer.Option(help="Which update, counted from 1 as in metrics.jsonl.")],
+    top: Annotated[int, typer.Option(min=1, help="At most so many documents.")] = 10,
+    loss: Annotated[bool, typer.Option("--loss", help="Order them by what they cost the checkpoint before.")] = False,
+) -> None:
+    """Name the documents that a step saw: id, source, shard and row; URL and locator where the Parquet files are."""
+    from trainer.lookup import documents_of_step
+
+    with _errors_in_one_line():
+        for line in documents_of_step(run, step, top, loss):
+            print(line)
+
+
+@app.command()
+def report(run: Annotated[Path, typer.Argument(help="Run directory of trainer train.")]) -> None:
+    """Write report.html: curves, steps that stood out with their documents, what was used, what the run is."""
+    from trainer.report import write_report
+
+    with _errors_in_one_line():
+        print(write_report(run))
 
 
 def main() -> None:

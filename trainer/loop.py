@@ -331,6 +331,7 @@ def _save(run: Run, metrics: Metrics | None) -> None:
     metrics.sync()
     state = {"manifest": run.manifest.hash, "tokens": run.step * run.config.tokens_per_step}
     state["watch"] = run.watch.state()
+    record.add(run.folder, "usage", run.watch.used())
     save_checkpoint(run.folder / CHECKPOINTS, run.step, run.model, run.optimizer, state, run.config.keep_checkpoints)
 
 

@@ -12,6 +12,7 @@ Decisions:
 import json
 import math
 import threading
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -114,23 +115,21 @@ class Watch:
         self.useful_tokens += tokens
 
     def evaluate(self, model: nn.Module, update: int) -> dict[str, Any]:
-        """What the model remembers, for ``metrics.jsonl``, and how much of the time so far was useful. All ranks call
-        it.
-        """
+        """What the model remembers, for ``metrics.jsonl``; called by all ranks."""
         config, batch = self.config, self.ledger.batch(update)
         watch, values = config.watch, dict[str, Any]()
         if watch.sample_tokens:
             values |= repetition(model, self.order, batch, watch.sample_tokens, config.windows_per_pass, self.ranks)
             if update == config.steps:
-                values["extractable"] = self._extractable(model, batch)
+                values |= self._extractable(model, batch)
         if config.canaries.count:
-            exposures, times = self.canaries.exposures(model, self.ranks), self.canaries.repetitions(batch)
-            values["canary_exposure"] = max(exposures)
-            values["canaries"] = [list(pair) for pair in zip(times, exposures, strict=True)]
-            for number, (bits, seen) in enumerate(zip(exposures, times, strict=True)):
-                if bits >= DETECTED and seen and number not in self._detected:
+            times = self.canaries.repetitions(batch)
+            for number, bits in enumerate(self.canaries.exposures(model, self.ranks)):
+                values |= {f"canary_exposure.{number}": bits, f"canary_repetitions.{number}": times[number]}
+                if bits >= DETECTED and times[number] and number not in self._detected:
                     self._detected.add(number)
-                    self.say(f"step {update}: canary {number} is remembered after {seen} repetitions ({bits:.1f} bits)")
+                    after = f"after {times[number]} repetitions ({bits:.1f} bits of exposure)"
+                    self.say(f"step {update}: canary {number} is remembered {after}")
         self.meter.write()
         return values
 
@@ -201,16 +200,21 @@ class Watch:
             if name in origins:
                 self.say(f"           {name} is {origins[name]['url'] or 'without URL'}, {origins[name]['locator']}")
 
-    def _extractable(self, model: nn.Module, batch: int) -> dict[str, Any]:
-        """By kind and number of prompt tokens: (texts that came out, texts asked for), over all sources."""
-        counts: dict[str, dict[str, list[int]]] = {"seen": {}, "coming": {}}
+    def _extractable(self, model: nn.Module, batch: int) -> dict[str, float]:
+        """``extractable.seen.50``: the share of texts that come out after 50 tokens, over all sources that have
+        some.
+        """
+        counts = Counter[str]()
         for sample in samples(self.order, batch, self.config.watch.sample_tokens):
             for kind, chosen in (("seen", sample.seen), ("coming", sample.coming)):
                 found = extractable(model, self.order.windows, chosen, self.config.watch, self.ranks)
-                for prompt, pair in found.items():
-                    before = counts[kind].get(str(prompt), [0, 0])
-                    counts[kind][str(prompt)] = [before[0] + pair[0], before[1] + pair[1]]
-        return counts
+                for prompt, (came_out, asked) in found.items():
+                    counts.update({f"{kind}.{prompt}": came_out, f"asked.{kind}.{prompt}": asked})
+        return {
+            f"extractable.{name}": counts[name] / counts[f"asked.{name}"]
+            for name in counts
+            if not name.startswith("asked") and counts[f"asked.{name}"]
+        }
 
 
 def read_origins(folder: Path) -> dict[str, dict[str, str | None]]:
