@@ -165,7 +165,8 @@ def train(run: Run) -> bool:
         _conclude(run)
         return True
     config, ranks = run.config, run.ranks
-    metrics = Metrics(run.folder, run.step, config.wandb) if ranks.main else None
+    # a run that begins anew is evaluated anew
+    metrics = Metrics(run.folder, run.step or -1, config.wandb) if ranks.main else None
     parallel_model = ranks.wrap(run.model)
     if run.step == 0:
         _evaluate(run, metrics)

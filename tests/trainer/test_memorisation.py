@@ -1,0 +1,147 @@
+"""What the model knows by heart is found: canaries, repeated windows, texts."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from dataprep.shards import Manifest
+from tests.trainer.conftest import EOS, tiny_config, train_here
+from trainer import loop, parallel
+from trainer.config import CanaryConfig, TrainConfig
+from trainer.data import IGNORE, TrainingOrder
+from trainer.evaluate import evaluate
+from trainer.memorisation import CONTROLS, Canaries, extractable, mean_loss, samples
+from trainer.metrics import read_metrics
+from trainer.model import Decoder
+from trainer.sample import continue_ids
+from trainer.stream import TokenStream
+
+CANARY = CanaryConfig(count=2, length=6, every=4, repetitions=3, from_step=2)
+
+
+def order_of(shards: Path, config: TrainConfig) -> TrainingOrder:
+    return loop.training_order(TokenStream(Manifest.load(str(shards)), "train", 64), config)
+
+
+def canaries(seed: int = 1) -> Canaries:
+    return Canaries(CANARY, seed, 60, EOS, 8)
+
+
+def test_canaries_are_random_have_no_eos_and_follow_from_the_seed() -> None:
+    one, other = canaries(), canaries(2)
+    assert one.sequences.shape == (2 + CONTROLS, 6)
+    assert np.array_equal(one.sequences, canaries().sequences)
+    assert not np.array_equal(one.sequences, other.sequences)
+    assert (one.sequences.min(), one.sequences.max()) == (1, 59)
+
+
+def test_each_canary_is_planted_at_its_batches_and_never_more_often_than_said() -> None:
+    mine = canaries()
+    planted = {batch: found[0] for batch in range(40) if (found := mine.planted(batch))}
+    assert planted == {2: 0, 3: 1, 6: 0, 7: 1, 10: 0, 11: 1}
+    for batch in range(40):
+        before = [planted[earlier] for earlier in range(batch) if earlier in planted]
+        assert mine.repetitions(batch) == [before.count(0), before.count(1)]
+
+
+@pytest.mark.parametrize("recipe", [(), ("data.packing=documents", "data.mask_documents=true")])
+def test_a_canary_takes_the_beginning_of_its_window_on_any_number_of_ranks(shards: Path, recipe: tuple[str]) -> None:
+    config, mine = tiny_config(*recipe), canaries()
+    order = order_of(shards, config)
+    found = mine.planted(3)
+    assert found is not None
+    number, window = found
+    for world_size in (1, 2, 4):
+        for rank in range(world_size):
+            ranks = parallel.Ranks(rank, world_size, torch.device("cpu"), None)
+            plain, targets = loop.step_batches(order, 3, 2, ranks)
+            with_it, same_targets = loop.step_batches(order, 3, 2, ranks, mine)
+            assert targets == same_targets
+            ids, before = (torch.cat([batch.ids_bt for batch in each]) for each in (with_it, plain))
+            goals, goals_before = (torch.cat([batch.targets_bt for batch in each]) for each in (with_it, plain))
+            for row in range(len(ids)):
+                if rank + row * world_size != window:
+                    assert torch.equal(ids[row], before[row])
+                    assert torch.equal(goals[row], goals_before[row])
+                    continue
+                sequence = [*mine.sequences[number].tolist(), EOS]
+                assert goals[row].tolist() == [
+                    IGNORE if old == IGNORE else new
+                    for old, new in zip(
+                        goals_before[row].tolist(), sequence + goals_before[row, 7:].tolist(), strict=True
+                    )
+                ]
+                assert ids[row].tolist() == [EOS, *sequence, *before[row, 8:].tolist()]
+                if recipe:
+                    positions = torch.cat([batch.positions_bt for batch in with_it if batch.positions_bt is not None])
+                    assert positions[row, :8].tolist() == [*range(7), 0]
+                    steps = positions[row].diff()
+                    assert bool(((steps == 1) | (positions[row, 1:] == 0)).all())
+
+
+def test_a_canary_is_detected_before_its_fourth_repetition_and_an_unplanted_one_is_not(
+    shards: Path, tmp_path: Path
+) -> None:
+    recipe = ("canaries.count=2", "canaries.length=12", "canaries.every=4", "evaluate_every=1", "steps=13")
+    said: list[str] = []
+    config = tiny_config(*recipe, "optimizer.learning_rate=0.03", "watch.sample_tokens=0")
+    with parallel.start(config) as ranks:
+        run = loop.prepare(str(shards), tmp_path / "run", config, None, ranks, said.append)
+        loop.train(run)
+        unplanted = Canaries(config.canaries, 99, 60, EOS, 8).exposures(run.model, ranks)
+    assert max(unplanted) < 10
+    rows = [row for row in read_metrics(tmp_path / "run") if "canary_exposure.0" in row]
+    assert rows[0]["canary_repetitions.0"] == 0
+    assert rows[0]["canary_exposure.0"] < 10
+    by_repetitions = {row["canary_repetitions.0"]: row["canary_exposure.0"] for row in rows}
+    assert by_repetitions[3] > 10
+    assert any("canary 0 is remembered after" in line for line in said)
+    assert sum("canary 0 is remembered" in line for line in said) == 1
+
+
+def test_what_was_seen_and_what_comes_next_are_told_apart_by_the_order(shards: Path) -> None:
+    order = order_of(shards, tiny_config())
+    history: list[int] = []
+    for batch in range(24):
+        for sample in samples(order, batch, 200):
+            assert {history.count(window) for window in sample.seen.tolist()} == {sample.times}
+            assert {history.count(window) for window in sample.coming.tolist()} == {sample.times - 1}
+            assert len(set(sample.seen.tolist())) == len(sample.seen)
+        history += order.step(batch).tolist()
+    assert samples(order, 0, 200) == []
+    assert {sample.times for sample in samples(order, 23, 200)} > {2}
+
+
+def test_the_mean_loss_of_all_windows_is_what_evaluation_says(shards: Path) -> None:
+    config = tiny_config()
+    windows = order_of(shards, config).windows
+    model = Decoder(config.model, 64)
+    model.initialise(1)
+    with parallel.start(config) as ranks:
+        expected = evaluate(model, windows, 10**9, 3, ranks).nats
+        assert mean_loss(model, windows, np.arange(windows.count), 5, ranks) == pytest.approx(expected, rel=1e-5)
+
+
+def test_a_text_is_extractable_exactly_when_greedy_decoding_writes_it(shards: Path, tmp_path: Path) -> None:
+    """After many epochs of 853 tokens some come out and some do not."""
+    recipe = ("steps=260", "optimizer.learning_rate=0.03", "evaluate_every=260", "checkpoint_every=260")
+    run = train_here(shards, tmp_path / "run", *recipe, "watch.suffix=2", "watch.prompts=[3, 6, 100]")
+    sample = np.arange(run.order.windows.count)
+    found = extractable(run.model, run.order.windows, sample, run.config.watch, run.ranks)
+    assert set(found) == {3, 6}
+    for prompt, (came_out, asked) in found.items():
+        right = texts = 0
+        for tokens in run.order.windows.batch(sample).targets_bt[:, -(prompt + 2) :].tolist():
+            if EOS in tokens or IGNORE in tokens:
+                continue
+            settings = {"vocabulary": 60, "eos_id": EOS, "temperature": 0.0, "top_k": 0}
+            greedy = continue_ids(run.model, tokens[:prompt], 2, **settings, generator=torch.Generator())  # type: ignore[arg-type]
+            texts += 1
+            right += greedy == tokens[prompt:]
+        assert (came_out, asked) == (right, texts)
+        assert 0 < right < texts
+    last = read_metrics(tmp_path / "run")[-1]
+    assert 0 < last["extractable.seen.6"] <= 1
+    assert last["seen_loss.a"] < last["validation_loss"]
