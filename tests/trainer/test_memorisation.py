@@ -7,12 +7,13 @@ import pytest
 import torch
 
 from dataprep.shards import Manifest
-from tests.trainer.conftest import EOS, tiny_config, train_here
+from tests.trainer.conftest import EOS, random_documents, tiny_config, train_here
+from tests.trainer.test_watch import build, easy
 from trainer import loop, parallel
 from trainer.config import CanaryConfig, TrainConfig
 from trainer.data import IGNORE, TrainingOrder
 from trainer.evaluate import evaluate
-from trainer.memorisation import CONTROLS, Canaries, extractable, mean_loss, samples
+from trainer.memorisation import CONTROLS, DETECTED, Canaries, extractable, mean_loss, samples
 from trainer.metrics import read_metrics
 from trainer.model import Decoder
 from trainer.sample import continue_ids
@@ -81,37 +82,49 @@ def test_a_canary_takes_the_beginning_of_its_window_on_any_number_of_ranks(shard
                     assert bool(((steps == 1) | (positions[row, 1:] == 0)).all())
 
 
-def test_a_canary_is_detected_before_its_fourth_repetition_and_an_unplanted_one_is_not(
-    shards: Path, tmp_path: Path
-) -> None:
-    recipe = ("canaries.count=2", "canaries.length=12", "canaries.every=4", "evaluate_every=1", "steps=13")
+def test_a_canary_is_detected_before_its_fourth_repetition_and_an_unplanted_one_is_not(tmp_path: Path) -> None:
     said: list[str] = []
-    config = tiny_config(*recipe, "optimizer.learning_rate=0.03", "watch.sample_tokens=0")
+    config = tiny_config(
+        "model.width=64",
+        "optimizer.learning_rate=0.01",
+        "canaries.count=2",
+        "canaries.length=12",
+        "canaries.every=6",
+        "canaries.from_step=8",
+        "steps=27",
+        "schedule.shape=wsd",
+        "evaluate_every=3",
+        "checkpoint_every=28",
+        "watch.sample_tokens=0",
+    )
+    shards = build(tmp_path / "shards", easy(1, 300))
     with parallel.start(config) as ranks:
         run = loop.prepare(str(shards), tmp_path / "run", config, None, ranks, said.append)
         loop.train(run)
         unplanted = Canaries(config.canaries, 99, 60, EOS, 8).exposures(run.model, ranks)
-    assert max(unplanted) < 10
+    assert max(unplanted) < DETECTED
     rows = [row for row in read_metrics(tmp_path / "run") if "canary_exposure.0" in row]
-    assert rows[0]["canary_repetitions.0"] == 0
-    assert rows[0]["canary_exposure.0"] < 10
-    by_repetitions = {row["canary_repetitions.0"]: row["canary_exposure.0"] for row in rows}
-    assert by_repetitions[3] > 10
-    assert any("canary 0 is remembered after" in line for line in said)
-    assert sum("canary 0 is remembered" in line for line in said) == 1
+    for canary in ("0", "1"):
+        curve = [(row[f"canary_repetitions.{canary}"], row[f"canary_exposure.{canary}"]) for row in rows]
+        assert max(bits for times, bits in curve if times == 0) < DETECTED
+        assert max(bits for times, bits in curve if times == 3) > DETECTED
+        (line,) = (line for line in said if f"canary {canary} is remembered after" in line)
+        assert int(line.partition("after ")[2].split()[0]) <= 3
 
 
 def test_what_was_seen_and_what_comes_next_are_told_apart_by_the_order(shards: Path) -> None:
     order = order_of(shards, tiny_config())
     history: list[int] = []
+    times = set()
     for batch in range(24):
         for sample in samples(order, batch, 200):
             assert {history.count(window) for window in sample.seen.tolist()} == {sample.times}
             assert {history.count(window) for window in sample.coming.tolist()} == {sample.times - 1}
             assert len(set(sample.seen.tolist())) == len(sample.seen)
+            times.add(sample.times)
         history += order.step(batch).tolist()
     assert samples(order, 0, 200) == []
-    assert {sample.times for sample in samples(order, 23, 200)} > {2}
+    assert times == {1, 2, 3, 4}
 
 
 def test_the_mean_loss_of_all_windows_is_what_evaluation_says(shards: Path) -> None:
@@ -124,9 +137,12 @@ def test_the_mean_loss_of_all_windows_is_what_evaluation_says(shards: Path) -> N
         assert mean_loss(model, windows, np.arange(windows.count), 5, ranks) == pytest.approx(expected, rel=1e-5)
 
 
-def test_a_text_is_extractable_exactly_when_greedy_decoding_writes_it(shards: Path, tmp_path: Path) -> None:
-    """After many epochs of 853 tokens some come out and some do not."""
-    recipe = ("steps=260", "optimizer.learning_rate=0.03", "evaluate_every=260", "checkpoint_every=260")
+def test_a_text_is_extractable_exactly_when_greedy_decoding_writes_it(tmp_path: Path) -> None:
+    """Half of the texts can be learnt, the others are random."""
+    random = [np.resize(document, 40) for document in random_documents(1, 120, 60)]
+    documents = [*[np.tile(np.arange(1, 6), 8)] * 120, *random]
+    shards = build(tmp_path / "shards", documents)
+    recipe = ("steps=40", "optimizer.learning_rate=0.02", "evaluate_every=40", "checkpoint_every=40")
     run = train_here(shards, tmp_path / "run", *recipe, "watch.suffix=2", "watch.prompts=[3, 6, 100]")
     sample = np.arange(run.order.windows.count)
     found = extractable(run.model, run.order.windows, sample, run.config.watch, run.ranks)
@@ -136,12 +152,20 @@ def test_a_text_is_extractable_exactly_when_greedy_decoding_writes_it(shards: Pa
         for tokens in run.order.windows.batch(sample).targets_bt[:, -(prompt + 2) :].tolist():
             if EOS in tokens or IGNORE in tokens:
                 continue
-            settings = {"vocabulary": 60, "eos_id": EOS, "temperature": 0.0, "top_k": 0}
-            greedy = continue_ids(run.model, tokens[:prompt], 2, **settings, generator=torch.Generator())  # type: ignore[arg-type]
+            following = continue_ids(
+                run.model,
+                tokens[:prompt],
+                2,
+                vocabulary=60,
+                eos_id=EOS,
+                temperature=0,
+                top_k=0,
+                generator=torch.Generator(),
+            )
             texts += 1
-            right += greedy == tokens[prompt:]
+            right += following == tokens[prompt:]
         assert (came_out, asked) == (right, texts)
         assert 0 < right < texts
     last = read_metrics(tmp_path / "run")[-1]
-    assert 0 < last["extractable.seen.6"] <= 1
-    assert last["seen_loss.a"] < last["validation_loss"]
+    assert 0 < last["extractable.seen.6"] < 1
+    assert last["seen_loss.a"] != last["coming_loss.a"]
