@@ -19,11 +19,20 @@ In the order data flows:
 - ``optim``       AdamW, clipping, the refusal of non-finite gradients
 - ``parallel``    ranks, device, precision, threads
 - ``evaluate``    validation loss in nats per token and bits per byte
+- ``memorisation`` canaries, windows seen once more than others, texts that come out word for word
+- ``energy``      seconds, joules and money, in all and for what came of it
+- ``monitor``     which step stands out
+- ``ledger``      which batch each update sees, and what was decided about those that stood out
+- ``trace``       which documents a step saw, and what each cost
+- ``watch``       all of these while a run trains: what is done about a step that stands out
 - ``files``       durable writing
 - ``checkpoint``  atomic saves, verified loads
 - ``record``      run.json: what a run is, and whether a command means the same one
-- ``metrics``     metrics.jsonl and TensorBoard
+- ``metrics``     metrics.jsonl, TensorBoard, Weights & Biases
+- ``display``     one line that is written over on a terminal, plain lines elsewhere
 - ``loop``        the training run
+- ``lookup``      the documents of any step of a run
+- ``report``      one HTML page about a run
 - ``sample``      text from a trained model
-- ``cli``         ``trainer plan``, ``trainer train``, ``trainer sample``; ``python -m trainer`` is the same
+- ``cli``         ``trainer plan``, ``train``, ``sample``, ``trace``, ``report``; ``python -m trainer`` is the same
 """

@@ -58,14 +58,15 @@ def build(folder: Path, documents: Documents) -> Path:
     return folder
 
 
-def plant(folder: Path, batch: int) -> Spiked:
-    """Easy documents, but for one of rare tokens that batch ``batch`` sees."""
+def plant(folder: Path, *batches: int) -> Spiked:
+    """Easy documents, but for one of rare tokens in each of ``batches``; the id is that of the last."""
     documents = easy(1, 300)
     build(folder, documents)
     order = loop.training_order(TokenStream(Manifest.load(str(folder)), "train", 64), tiny_config(*RECIPE))
-    places = order.documents_of(batch)
-    number, row = int(places.shard[2]), int(places.document[2])
-    documents[200 * number + row] = np.random.default_rng(2).integers(40, 60, 15)
+    for batch in batches:
+        places = order.documents_of(batch)
+        number, row = int(places.shard[2]), int(places.document[2])
+        documents[200 * number + row] = np.random.default_rng(batch).integers(40, 60, 15)
     shutil.rmtree(folder)
     return Spiked(build(folder, documents), hashlib.md5(f"atrain{number}/{row}".encode()).hexdigest())
 
@@ -198,6 +199,22 @@ def test_without_a_checkpoint_to_go_back_to_the_step_is_skipped(spiked: Spiked, 
     train_here(spiked.shards, tmp_path / "run", *recipe, "schedule.shape=wsd")
     (decision,) = read_decisions(tmp_path / "run")
     assert (decision.step, decision.action) == (BATCH + 1, "skip")
+
+
+def test_a_new_level_is_gone_back_from_three_times_and_then_gone_through(tmp_path: Path) -> None:
+    planted = range(BATCH, BATCH + 5)
+    shards = plant(tmp_path / "shards", *planted).shards
+    train_here(shards, tmp_path / "run", *BACK, "watch.pass_over=1")
+    decisions = read_decisions(tmp_path / "run")
+    assert [(one.batch, one.action) for one in decisions][:4] == [
+        *((batch, "rollback") for batch in planted[:3]),
+        (BATCH + 3, "ignore"),
+    ]
+    expected = rows(tmp_path / "run")
+    shutil.rmtree(tmp_path / "run" / "checkpoints")
+    train_here(shards, tmp_path / "run", *BACK, "watch.pass_over=1")
+    assert rows(tmp_path / "run") == expected
+    assert read_decisions(tmp_path / "run") == decisions
 
 
 def test_a_run_whose_gradients_stay_infinite_stops_and_says_so(spiked: Spiked, tmp_path: Path) -> None:
