@@ -87,7 +87,7 @@ class Ledger:
         """For a checkpoint: all decisions, without the documents they name."""
         return [asdict(replace(decision, documents=[])) for decision in self.decisions]
 
-    def overruled(self, saved: Iterable[dict[str, Any]], step: int) -> int:
+    def in_common(self, saved: Iterable[dict[str, Any]], step: int) -> int:
         """The last update that a checkpoint of ``step`` updates with these decisions has in common with the run: its
         own, unless the run went back to before it later.
         """

@@ -47,7 +47,7 @@ from trainer.prefetch import Prefetch
 from trainer.reading import Reading
 from trainer.schedule import learning_rate
 from trainer.stream import TokenStream
-from trainer.watch import Watch
+from trainer.watch import DivergedError, Watch
 
 CHECKPOINTS = "checkpoints"
 OF_SOURCE = "tokens."  # begins the metrics that count a source's targets
@@ -196,9 +196,7 @@ def train(run: Run) -> bool:
 def _advance(
     run: Run, model: nn.Module, metrics: Metrics | None, progress: Progress, stop_asked: list[int]
 ) -> tuple[bool, Decision | None]:
-    """Step until the end, a signal (True) or a decision to go back. ``model`` is the run's, made ready for its
-    ranks.
-    """
+    """Step until the end, a signal (True) or a decision to go back. ``model`` is the run's, wrapped for its ranks."""
     config, ranks, watch, read = run.config, run.ranks, run.watch, run.config.read
 
     def make(update: int) -> tuple[list[Batch], dict[str, int]]:
@@ -243,7 +241,7 @@ def _go_back(run: Run, decision: Decision) -> None:
     folder, redo = run.folder / CHECKPOINTS, decision.redo_from or 0
     checkpoint = load_checkpoint(folder, run.say, at_most=redo)
     if checkpoint is None:
-        raise ValueError(f"{folder}: no checkpoint of at most {redo} steps is whole, and the run has to go back there")
+        raise DivergedError(f"{folder}: no checkpoint of at most {redo} steps is there, and the run has to go back")
     checkpoint.restore(run.model, run.optimizer)
     run.watch.restore(checkpoint.state["watch"])
     run.step = checkpoint.step
@@ -257,7 +255,7 @@ def _last_checkpoint(folder: Path, say: Callable[[str], None]) -> Checkpoint | N
     checkpoint = load_checkpoint(folder / CHECKPOINTS, say)
     while checkpoint is not None:
         saved = checkpoint.state["watch"]["decisions"]
-        common = Ledger(folder, saved).overruled(saved, checkpoint.step)
+        common = Ledger(folder, saved).in_common(saved, checkpoint.step)
         if common == checkpoint.step:
             break
         checkpoint = load_checkpoint(folder / CHECKPOINTS, say, at_most=common)

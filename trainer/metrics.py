@@ -37,7 +37,7 @@ class Metrics:
             if isinstance(value, int | float):
                 self._board.add_scalar(name, value, step)
         if self._wandb:
-            self._wandb.log(values, step=step)
+            self._wandb.log({"step": step, **values})
 
     def sync(self) -> None:
         """On disk before a checkpoint claims these steps are done."""
@@ -60,11 +60,15 @@ def check_wandb(project: str | None) -> None:
 
 
 def _wandb(run: Path, project: str) -> Any:
-    """The run of that name in the project, continued if it is there."""
+    """The run of that name in the project, continued if it is there. A step that is done again is drawn twice: what was
+    logged cannot be taken back.
+    """
     import wandb  # type: ignore[import-not-found,unused-ignore]
 
     name = run.resolve().name
-    return wandb.init(project=project, id=name, name=name, dir=str(run), resume="allow")
+    opened = wandb.init(project=project, id=name, name=name, dir=str(run), resume="allow")
+    opened.define_metric("*", step_metric="step")
+    return opened
 
 
 def read_metrics(run: Path) -> list[dict[str, Any]]:

@@ -9,8 +9,9 @@ Decisions:
   left any; a run that was moved away from them still has ids, shards and rows.
 """
 
+import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -34,8 +35,8 @@ STAGES = ("passages", "unique", "clean", "documents")
 @dataclass(frozen=True)
 class Piece:
     """Tokens ``start`` … ``stop`` - 1 of document ``row`` of a shard, in window ``window`` of a step. ``document``: its
-    id in hexadecimal, None for shards on a store. ``loss``: mean nats a token, None where there is none; ``excess``:
-    what it added to the step's, in nats.
+    id in hexadecimal, None for shards on a store. ``loss``: mean nats a token, None where that is no number;
+    ``excess``: what it added to the step's, in nats.
     """
 
     document: str | None
@@ -52,7 +53,7 @@ class Piece:
 @torch.no_grad()
 def token_losses(model: nn.Module, batches: Sequence[Batch], windows: int, ranks: Ranks) -> NDArray[np.float32]:
     """The loss of every target of a step of so many ``windows``, in nats, float32 [windows, T]; NaN where there is
-    none.
+    none, infinite where it is no number.
 
     ``batches`` are this rank's passes. One window at a time: all logits of a step would not fit. Every rank computes
     the same number of windows, one of them twice if need be, and returns all.
@@ -68,7 +69,8 @@ def token_losses(model: nn.Module, batches: Sequence[Batch], windows: int, ranks
             logits_btv = model(ids_bt[one], None, None if positions_bt is None else positions_bt[one])
         if number < len(rows):
             losses_t: Tensor = F.cross_entropy(logits_btv[0].float(), targets_t, reduction="none")
-            out[ranks.rank + number * ranks.world_size] = losses_t.where(targets_t != IGNORE, torch.nan)
+            losses_t = losses_t.nan_to_num(nan=torch.inf, posinf=torch.inf).where(targets_t != IGNORE, torch.nan)
+            out[ranks.rank + number * ranks.world_size] = losses_t
     return ranks.sum(out).cpu().numpy()
 
 
@@ -83,22 +85,19 @@ def pieces(order: TrainingOrder, batch: int, losses: NDArray[np.float32] | None)
     ]
     if losses is None:
         return found
-    step = np.nanmean(losses, dtype=np.float64)
+    finite = losses[np.isfinite(losses)].astype(np.float64)
+    step = finite.mean() if len(finite) else 0.0
     before = np.cumsum(places.length) - places.length
     columns = before - before[np.searchsorted(places.row, places.row)]
-    for number, (piece, column) in enumerate(zip(found, columns.tolist(), strict=True)):
+    ranked = []
+    for piece, column in zip(found, columns.tolist(), strict=True):
         part = losses[piece.window, column : column + piece.stop - piece.start].astype(np.float64)
         part = part[~np.isnan(part)]
-        if len(part):
-            found[number] = Piece(**{**vars(piece), "loss": float(part.mean()), "excess": float((part - step).sum())})
-    # a loss that is infinite comes first; the step's mean is then infinite too, and their difference no number
-    return sorted(found, key=lambda piece: -_weight(piece))
-
-
-def _weight(piece: Piece) -> float:
-    if piece.loss is None or piece.excess is None:
-        return -np.inf
-    return piece.excess if np.isfinite(piece.excess) else piece.loss
+        excess = float((part - step).sum())
+        if len(part) and math.isfinite(excess):
+            piece = replace(piece, loss=float(part.mean()), excess=excess)
+        ranked.append((-excess, piece))
+    return [piece for _, piece in sorted(ranked, key=lambda pair: pair[0])]
 
 
 def _ids(windows: Windows, places: Places) -> list[str | None]:

@@ -37,7 +37,7 @@ NAMED = 10
 
 
 class DivergedError(RuntimeError):
-    """Steps do not make a model any more."""
+    """The run cannot go on: its steps stand out and nothing that may be done about it helps."""
 
 
 class Watch:
@@ -139,7 +139,8 @@ class Watch:
         return summary(self.folder, self.useful_seconds, self.useful_tokens, self.config.cost)
 
     def close(self) -> None:
-        """Wait for what is still being looked up."""
+        """Write down what was used, and wait for what is still being looked up."""
+        self.meter.write()
         for thread in self._lookups:
             thread.join()
 

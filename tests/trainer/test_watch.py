@@ -307,3 +307,14 @@ def test_energy_and_useful_tokens_are_carried_across_restarts(spiked: Spiked, tm
     assert second["joules"] > first["joules"] > 0
     assert second["joules_per_token"] < second["joules_per_useful_token"]
     assert second["kwh"] == pytest.approx(second["joules"] / 3.6e6)
+
+
+def test_a_document_without_a_finite_loss_is_named_first(spiked: Spiked) -> None:
+    order = loop.training_order(TokenStream(Manifest.load(str(spiked.shards)), "train", 64), tiny_config(*RECIPE))
+    losses = np.full((8, 16), 2.0, np.float32)
+    losses[0] = 9.0
+    losses[5, 3] = np.inf
+    first, second, *_ = trace.pieces(order, BATCH, losses)
+    assert (first.window, first.loss, second.window) == (5, None, 0)
+    losses[:] = np.nan
+    assert {piece.loss for piece in trace.pieces(order, BATCH, losses)} == {None}
