@@ -17,6 +17,7 @@ In the order data flows:
 - ``model``       the decoder
 - ``schedule``    step to learning rate
 - ``optim``       AdamW, clipping, the refusal of non-finite gradients
+- ``devices``     FLOPs of a token, peaks of GPUs
 - ``parallel``    ranks, device, precision, threads
 - ``evaluate``    validation loss in nats per token and bits per byte
 - ``memorisation`` canaries, windows seen once more than others, texts that come out word for word

@@ -28,12 +28,18 @@ class Display:
 
 
 class Progress:
-    """Of the steps from ``step`` on, of ``steps``. ``live``: ``show`` writes over itself, so it may come more often."""
+    """Of the steps from ``step`` on, of ``steps``. ``live``: ``show`` writes over itself, so it may come more often.
 
-    def __init__(self, show: Callable[[str], None], step: int, steps: int, live: bool) -> None:
+    ``mfu``: the share of the devices' peak that one token a second is, None where the peak is not known.
+    """
+
+    def __init__(
+        self, show: Callable[[str], None], step: int, steps: int, live: bool, mfu: float | None = None
+    ) -> None:
         self._show = show
         self._seconds = LIVE_SECONDS if live else PROGRESS_SECONDS
         self._steps = steps
+        self._mfu = mfu
         self._first = step
         self.began = self._last = time.perf_counter()
         self.tokens = self._tokens_at_last = 0
@@ -46,9 +52,10 @@ class Progress:
             return
         speed = (self.tokens - self._tokens_at_last) / (now - self._last)
         left = (self._steps - done) * (now - self.began) / max(1, done - self._first)
+        share = "" if self._mfu is None else f"  MFU {speed * self._mfu:.1%}"
         self._show(
             f"step {done:>6} of {self._steps}  loss {loss:.3f}  rate {rate:.1e}  "
-            f"{speed:,.0f} tokens/s  {clock(left)} left"
+            f"{speed:,.0f} tokens/s{share}  {clock(left)} left"
         )
         self._last, self._tokens_at_last = now, self.tokens
 

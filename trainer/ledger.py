@@ -77,7 +77,8 @@ class Ledger:
 
     def add(self, decision: Decision, write: bool) -> None:
         """Follow it from now on; on disk first if this rank is to ``write``."""
-        self.decisions = sorted([*self.decisions, decision], key=lambda one: one.batch)
+        others = (one for one in self.decisions if one.batch != decision.batch)
+        self.decisions = sorted([*others, decision], key=lambda one: one.batch)
         self.passed = self._intervals()
         if write:
             content = "".join(json.dumps(asdict(one)) + "\n" for one in self.decisions)

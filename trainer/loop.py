@@ -32,6 +32,7 @@ from trainer import record, sample
 from trainer.checkpoint import Checkpoint, clear_leftovers, drop_after, load_checkpoint, save_checkpoint
 from trainer.config import TrainConfig
 from trainer.data import Batch, TrainingOrder, Windows
+from trainer.devices import flops_per_token, peak_flops
 from trainer.display import Progress
 from trainer.energy import in_words
 from trainer.evaluate import Loss, evaluate
@@ -172,11 +173,12 @@ def train(run: Run) -> bool:
         _evaluate(run, metrics)
         if config.watch.spike == "rollback":
             _save(run, metrics)
-    progress = Progress(run.show or run.say, run.step, config.steps, live=run.show is not None)
+    live, mfu = run.show is not None, mfu_of_a_token(config, run.model.embedding.num_embeddings, ranks)
+    progress = Progress(run.show or run.say, run.step, config.steps, live, mfu)
     with _stop_signals() as stop_asked:
         stop = False
         while run.step < config.steps and not stop:
-            stop, back = _advance(run, parallel_model, metrics, progress, stop_asked)
+            stop, back = _advance(run, parallel_model, metrics, progress, mfu, stop_asked)
             if back is not None:
                 _go_back(run, back)
                 if metrics:
@@ -194,7 +196,12 @@ def train(run: Run) -> bool:
 
 
 def _advance(
-    run: Run, model: nn.Module, metrics: Metrics | None, progress: Progress, stop_asked: list[int]
+    run: Run,
+    model: nn.Module,
+    metrics: Metrics | None,
+    progress: Progress,
+    mfu: float | None,
+    stop_asked: list[int],
 ) -> tuple[bool, Decision | None]:
     """Step until the end, a signal (True) or a decision to go back. ``model`` is the run's, wrapped for its ranks."""
     config, ranks, watch, read = run.config, run.ranks, run.watch, run.config.read
@@ -220,13 +227,19 @@ def _advance(
             rate = learning_rate(run.step, config.steps, config.optimizer.learning_rate, config.schedule)
             if not skipped:
                 update(run.model, run.optimizer, rate, norm, config.optimizer.clip)
-            values = {"loss": loss.item(), "gradient_norm": norm.item(), "learning_rate": rate, "skipped": skipped}
+            values: dict[str, Any] = {
+                "loss": loss.item(),
+                "gradient_norm": norm.item(),
+                "learning_rate": rate,
+                "skipped": skipped,
+            }
             seconds = time.perf_counter() - began
             if not skipped:
                 watch.moved(seconds, tokens)
             run.step += 1
             if metrics:
                 values |= {"tokens": tokens, "tokens_per_second": tokens / seconds}
+                values |= {"mfu": None if mfu is None else mfu * tokens / seconds}
                 metrics.write(run.step, values | {OF_SOURCE + name: number for name, number in targets.items()})
             progress.step(run.step, tokens, values["loss"], rate)
             if run.step % config.evaluate_every == 0 or run.step == config.steps:
@@ -234,6 +247,12 @@ def _advance(
             if run.step % config.checkpoint_every == 0 or run.step == config.steps or stop:
                 _save(run, metrics)
     return stop, None
+
+
+def mfu_of_a_token(config: TrainConfig, vocabulary: int, ranks: Ranks) -> float | None:
+    """Model FLOPs utilisation of all devices at one token a second; None where their peak is not known."""
+    peak = peak_flops(torch.cuda.get_device_name(ranks.device)) if ranks.device.type == "cuda" else None
+    return None if peak is None else flops_per_token(config.model, vocabulary) / (peak * ranks.world_size)
 
 
 def _go_back(run: Run, decision: Decision) -> None:

@@ -63,6 +63,7 @@ def _curves(rows: Sequence[Mapping[str, Any]], marks: Sequence[int]) -> Iterable
     yield _chart("Gradient norm before clipping", _named(rows, {"gradient_norm": "norm"}), marks)
     yield _chart("Learning rate", _named(rows, {"learning_rate": "rate"}), ())
     yield _chart("Tokens a second", _named(rows, {"tokens_per_second": "tokens/s"}), ())
+    yield _chart("Model FLOPs utilisation", _named(rows, {"mfu": "share of the devices' peak"}), ())
 
 
 def _named(rows: Sequence[Mapping[str, Any]], names: Mapping[str, str]) -> dict[str, Curve]:

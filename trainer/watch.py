@@ -5,15 +5,15 @@ Decisions:
   once stays infinite. A gradient that is not finite is always skipped; it has moved nothing that could be gone back
   from.
 - Going back needs a checkpoint from before the batches that are left out. Where none is kept, the step is skipped.
-- An alarm names documents at once; their URLs are looked for in a thread, for a corpus may be large, and follow in
-  ``origins.jsonl``.
+- An alarm names documents at once; their URLs are looked for in a thread, one alarm after the other, for a corpus may
+  be large, and follow in ``origins.jsonl``.
 """
 
 import json
 import math
-import threading
 from collections import Counter
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -59,7 +59,7 @@ class Watch:
             config.canaries, config.seed, manifest.vocabulary_size, manifest.eos_id, config.windows_per_step
         )
         self.meter = Meter(folder, ranks, config.cost.watts_per_core)
-        self._lookups: list[threading.Thread] = []
+        self._lookups = ThreadPoolExecutor(1, "origins")
         self.restore(saved)
 
     def restore(self, saved: dict[str, Any]) -> None:
@@ -94,6 +94,8 @@ class Watch:
         batch = self.ledger.batch(update)
         spike = self.monitor.judge(loss, norm)
         decision = self.ledger.recorded(batch)
+        if spike is not None and spike.kind == "not finite" and decision is not None and decision.action != "skip":
+            decision = None  # no record lets an infinity through
         if decision is not None:
             self.say(f"step {update + 1}: {decision.action}, as decided before ({decision.kind})")
         elif spike is not None:
@@ -141,8 +143,7 @@ class Watch:
     def close(self) -> None:
         """Write down what was used, and wait for what is still being looked up."""
         self.meter.write()
-        for thread in self._lookups:
-            thread.join()
+        self._lookups.shutdown()
 
     def _new(self, update: int, batch: int, loss: float, norm: float, spike: Spike) -> Decision:
         watch = self.config.watch
@@ -185,8 +186,7 @@ class Watch:
         for piece in found[:3]:
             self.say(f"           {trace.in_words(piece, None)}")
         if self.ranks.main:
-            self._lookups.append(threading.Thread(target=self._look_up, args=(found,)))
-            self._lookups[-1].start()
+            self._lookups.submit(self._look_up, found)
 
     def _look_up(self, found: list[trace.Piece]) -> None:
         names = [piece.document for piece in found if piece.document is not None]

@@ -123,4 +123,4 @@ def train_here(
 def exact(rows: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     """Metrics without what a clock measured."""
     for row in rows:
-        yield {name: value for name, value in row.items() if name != "tokens_per_second"}
+        yield {name: value for name, value in row.items() if name not in ("tokens_per_second", "mfu")}

@@ -40,13 +40,13 @@ def test_a_terminal_has_its_line_written_over_and_a_file_has_plain_lines(
     monkeypatch.setattr(sys, "stdout", out)
     display = Display()
     assert display.live is live
-    progress = Progress(display.show if live else display.say, 0, 4, live)
+    progress = Progress(display.show if live else display.say, 0, 4, live, mfu=1e-9)
     progress.step(1, 100, 2.5, 1e-3)
     progress.step(2, 100, 2.5, 1e-3)  # too soon after the first
     display.say("step 2: something")
     text = out.getvalue()
     assert text.count("loss 2.500") == 1
-    assert "tokens/s" in text
+    assert "tokens/s  MFU " in text
     assert "left" in text
     assert (text.count("\n"), text.count(CLEAR)) == ((1, 2) if live else (2, 0))
     assert progress.finished().startswith("finished: 4 steps")

@@ -318,3 +318,16 @@ def test_a_document_without_a_finite_loss_is_named_first(spiked: Spiked) -> None
     assert (first.window, first.loss, second.window) == (5, None, 0)
     losses[:] = np.nan
     assert {piece.loss for piece in trace.pieces(order, BATCH, losses)} == {None}
+
+
+def test_no_record_lets_a_gradient_through_that_is_not_finite(spiked: Spiked, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    train_here(spiked.shards, folder, *RECIPE, "watch.spike=ignore")
+    shutil.rmtree(folder / "checkpoints")
+
+    def poison(run: loop.Run) -> None:
+        run.model.norm.weight.register_hook(lambda gradient: gradient * torch.inf if run.step == BATCH else gradient)
+
+    run = train_here(spiked.shards, folder, *RECIPE, "watch.spike=ignore", before=poison)
+    assert [(one.kind, one.action) for one in read_decisions(folder)] == [("not finite", "skip")]
+    assert all(torch.isfinite(tensor).all() for tensor in weights(run))
