@@ -184,7 +184,7 @@ def train(run: Run) -> bool:
                 if metrics:
                     metrics.close()
                     metrics = Metrics(run.folder, run.step, config.wandb)
-    run.watch.close()
+    run.watch.close(finished=run.step >= config.steps)
     if metrics:
         metrics.close()
     if run.step < config.steps:

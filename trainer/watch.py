@@ -14,6 +14,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -140,10 +141,12 @@ class Watch:
         self.meter.write()
         return summary(self.folder, self.useful_seconds, self.useful_tokens, self.config.cost)
 
-    def close(self) -> None:
-        """Write down what was used, and wait for what is still being looked up."""
+    def close(self, finished: bool) -> None:
+        """Write down what was used. A ``finished`` run waits for what is still to be looked up; one that was told to stop
+        leaves that to ``trainer trace``.
+        """
         self.meter.write()
-        self._lookups.shutdown()
+        self._lookups.shutdown(cancel_futures=not finished)
 
     def _new(self, update: int, batch: int, loss: float, norm: float, spike: Spike) -> Decision:
         watch = self.config.watch
@@ -196,7 +199,7 @@ class Watch:
             self.say(f"           the documents' URLs were not found: {error}")
             return
         with open(self.folder / ORIGINS, "a", encoding="utf-8") as file:
-            file.writelines(json.dumps({"document": name, **origin}) + "\n" for name, origin in origins.items())
+            file.write("".join(json.dumps({"document": name, **one}) + "\n" for name, one in origins.items()))
         for name in names[:3]:
             if name in origins:
                 self.say(f"           {name} is {origins[name]['url'] or 'without URL'}, {origins[name]['locator']}")
@@ -219,7 +222,10 @@ class Watch:
 
 
 def read_origins(folder: Path) -> dict[str, dict[str, str | None]]:
-    """What alarms found, by document."""
-    path = folder / ORIGINS
-    rows = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
-    return {row["document"]: row for row in rows}
+    """What alarms found, by document; a line cut off by a kill is left out."""
+    path, found = folder / ORIGINS, {}
+    for line in path.read_text().splitlines() if path.exists() else ():
+        with suppress(json.JSONDecodeError):
+            row = json.loads(line)
+            found[row["document"]] = row
+    return found
