@@ -142,8 +142,8 @@ class Watch:
         return summary(self.folder, self.useful_seconds, self.useful_tokens, self.config.cost)
 
     def close(self, finished: bool) -> None:
-        """Write down what was used. A ``finished`` run waits for what is still to be looked up; one that was told to stop
-        leaves that to ``trainer trace``.
+        """Write down what was used. A ``finished`` run waits for what is still to be looked up; one that was told to
+        stop leaves that to ``trainer trace``.
         """
         self.meter.write()
         self._lookups.shutdown(cancel_futures=not finished)
