@@ -29,9 +29,10 @@ from trainer import parallel
 from trainer.config import TrainConfig, load_config
 from trainer.data import Batch
 from trainer.devices import flops_per_token, peak_flops
-from trainer.loop import accumulate, speed_up
+from trainer.loop import accumulate
 from trainer.model import Decoder
 from trainer.optim import build_optimizer, gradient_norm, update
+from trainer.prepare import speed_up
 
 VOCABULARY = 50_304
 # (fields of the preset, windows in a pass): GPT-2's small and medium, and Llama 3.2 1B's shape

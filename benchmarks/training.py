@@ -24,6 +24,7 @@ import torch
 from dataprep.shards import Manifest
 from trainer import loop, parallel, record
 from trainer.config import TrainConfig, load_config, parse_config
+from trainer.prepare import prepare
 from trainer.stream import TokenStream
 
 RIVALS = Path(__file__).parent / "rivals"
@@ -38,7 +39,7 @@ def ours(settings: dict[str, Any]) -> dict[str, float]:
         for steps in (settings["warm"], settings["warm"] + settings["steps"]):
             config = parse_config(settings["config"] | {"steps": steps})
             with parallel.start(config) as ranks:
-                run = loop.prepare(settings["shards"], Path(name), config, None, ranks, lambda _line: None)
+                run = prepare(settings["shards"], Path(name), config, None, ranks, lambda _line: None)
                 wall, cpu = time.perf_counter(), time.process_time()
                 loop.train(run)
                 used = {"wall": time.perf_counter() - wall, "cpu": time.process_time() - cpu}

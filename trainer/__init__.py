@@ -22,19 +22,31 @@ In the order data flows:
 - ``devices``     FLOPs of a token, peaks of GPUs
 - ``schedule``    step to learning rate
 - ``optim``       AdamW and Muon, clipping, the refusal of non-finite gradients
+- ``rendezvous``  where the processes of a start find each other
 - ``parallel``    ranks, device, precision, threads; DDP, FSDP2, tensor parallelism
 - ``files``       durable writing
 - ``pieces``      tensors in files, whole or in pieces
 - ``checkpoint``  atomic saves in the background, verified loads
 - ``record``      run.json: what a run is, and whether a command means the same one
-- ``metrics``     metrics.jsonl and TensorBoard
+- ``metrics``     metrics.jsonl, TensorBoard, Weights & Biases
 - ``trained``     a run opened to be used
 - ``choices``     multiple-choice questions
 - ``evaluate``    validation loss of each source in nats per token and bits per byte
 - ``decode``      the decoder a token at a time, with a cache of keys and values
 - ``sample``      text from a trained model
+- ``memorisation`` canaries, windows seen once more than others, texts that come out word for word
+- ``energy``      seconds, joules and money, in all and for what came of it
+- ``monitor``     which step stands out
+- ``ledger``      which batch each update sees, and what was decided about those that stood out
+- ``trace``       which documents a step saw, and what each cost
+- ``watch``       all of these while a run trains: what is done about a step that stands out
+- ``display``     one line that is written over on a terminal, plain lines elsewhere
+- ``prepare``     a run made ready, or taken up where it stopped
 - ``loop``        the training run
+- ``lookup``      the documents of any step of a run
+- ``report``      one HTML page about a run
 - ``export``      a checkpoint as ``transformers`` loads it
 - ``plan``        parameters, operations, memory, time and cost before a run
-- ``cli``         ``trainer plan``, ``train``, ``evaluate``, ``sample``, ``export``; ``python -m trainer`` is the same
+- ``cli``         ``trainer plan``, ``train``, ``trace``, ``report``, ``evaluate``, ``sample``, ``export``; ``python -m
+  trainer`` is the same
 """

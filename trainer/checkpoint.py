@@ -218,23 +218,27 @@ class Saver:
         sync_directory(self._folder)
         replace_file(self._folder / LATEST, final.name.encode())
         for old in checkpoints(self._folder)[self._keep :]:
-            if old != final and not (self._keep_every and _step(old) % self._keep_every == 0):
+            if old != final and not (self._keep_every and step_of(old) % self._keep_every == 0):
                 _remove(old)
         clear_leftovers(self._folder)
 
 
 def load_checkpoint(
-    folder: Path, warn: Callable[[str], None], ranks: Ranks = ALONE, step: int | None = None
+    folder: Path,
+    warn: Callable[[str], None],
+    ranks: Ranks = ALONE,
+    step: int | None = None,
+    at_most: int | None = None,
 ) -> Checkpoint | None:
     """The checkpoint that ``latest`` names, or the newest whole one; None when none was ever finished. With a ``step``,
-    that one and no other.
+    that one and no other; with ``at_most``, the newest whole one of so many updates or fewer.
 
     Every rank calls it, and gets the same. Each damaged one is named through ``warn``. Raises ``ValueError`` when there
     are checkpoints and all are damaged, when none is of ``step``, or when ranks see different ones.
     """
-    candidates = checkpoints(folder)
+    candidates = [path for path in checkpoints(folder) if at_most is None or step_of(path) <= at_most]
     if step is not None:
-        kept = [int(path.name.removeprefix("step-")) for path in reversed(candidates)]
+        kept = [step_of(path) for path in reversed(candidates)]
         if step not in kept:
             raise ValueError(f"{folder}: no checkpoint of step {step}; there are {', '.join(map(str, kept))}")
         candidates = [folder / f"step-{step:08d}"]
@@ -269,6 +273,21 @@ def checkpoints(folder: Path) -> list[Path]:
     return sorted(folder.glob("step-*"), reverse=True)
 
 
+def step_of(path: Path) -> int:
+    """Updates done, by the name of a checkpoint."""
+    return int(path.name.removeprefix("step-"))
+
+
+def drop_after(folder: Path, step: int) -> None:
+    """Remove the checkpoints of more than ``step`` updates: the run went back to before them."""
+    kept = [path for path in checkpoints(folder) if step_of(path) <= step]
+    if kept:
+        replace_file(folder / LATEST, kept[0].name.encode())
+    for path in checkpoints(folder):
+        if path not in kept:
+            _remove(path)
+
+
 def clear_leftovers(folder: Path) -> None:
     """Remove what a kill left under temporary names."""
     for path in folder.glob(f"{TEMPORARY}*"):
@@ -301,10 +320,6 @@ def _parse_index(index: dict[str, Any], files: Collection[str]) -> dict[str, dic
             if held != prod(entry["shape"]):
                 raise ValueError(f"{kind} {name}: {held} of {prod(entry['shape'])} values are in the files")
     return out
-
-
-def _step(path: Path) -> int:
-    return int(path.name.removeprefix("step-"))
 
 
 def _remove(path: Path) -> None:

@@ -1,4 +1,4 @@
-"""``trainer plan``, ``train``, ``evaluate``, ``sample`` and ``export``.
+"""``trainer plan``, ``train``, ``trace``, ``report``, ``evaluate``, ``sample`` and ``export``.
 
 A wrong option, configuration or input is one line and exit code 2.
 """
@@ -64,16 +64,22 @@ def train(
         os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
         from trainer import loop, parallel  # torch takes seconds to import, --help should not
         from trainer.checkpoint import CheckpointError
+        from trainer.display import Display
+        from trainer.prepare import prepare
         from trainer.store import StoreError
         from trainer.stream import DamagedShardError
+        from trainer.watch import DivergedError
 
         with _errors_in_one_line():
             ranks = stack.enter_context(parallel.start(settings))
-            say: Any = _say if ranks.main else _say_nothing
-            prepared = loop.prepare(shards, run, settings, _find_tokenizer(shards, tokenizer, say), ranks, say)
+            display = Display()
+            say: Any = display.say if ranks.main else _say_nothing
+            show = display.show if ranks.main and display.live else None
+            found = _find_tokenizer(shards, tokenizer, say)
+            prepared = prepare(shards, run, settings, found, ranks, say, show)
         try:
             loop.train(prepared)
-        except (CheckpointError, DamagedShardError, StoreError) as error:
+        except (CheckpointError, DamagedShardError, DivergedError, StoreError) as error:
             _fail(str(error))
 
 
@@ -97,14 +103,15 @@ def plan(
     with _errors_in_one_line():
         settings = load_config(preset, config, assignments or (), {} if steps is None else {"steps": steps})
         from dataprep.shards import Manifest
-        from trainer import loop, mixture, record
+        from trainer import mixture, record
         from trainer.plan import needs, time_and_cost
+        from trainer.prepare import training_order
         from trainer.stream import TokenStream
 
         manifest = Manifest.load(shards)
         vocabulary = record.embedding_rows(manifest.vocabulary_size)
         stream = TokenStream(manifest, "train", vocabulary)
-        order = loop.training_order(stream, settings)
+        order = training_order(stream, settings)
         plans = order.mixture.plan(settings.steps)
         for line in mixture.table(plans):
             print(line)
@@ -127,10 +134,6 @@ def _find_tokenizer(shards: str, given: str | None, say: Any) -> str | None:
         return beside
     say(f"tokenizer  none at {beside}: training goes on without text samples")
     return None
-
-
-def _say(line: str) -> None:
-    print(line, flush=True)
 
 
 def _say_nothing(_line: str) -> None:
@@ -216,6 +219,30 @@ def export(
         trained = load_trained(run, checkpoint)
         files = write(trained, out, dtype)
     print(f"step {trained.step} in {out}: {', '.join(files)}")
+
+
+@app.command()
+def trace(
+    run: Run,
+    step: Annotated[int, typer.Option(help="Which update, counted from 1 as in metrics.jsonl.")],
+    top: Annotated[int, typer.Option(min=1, help="At most so many documents.")] = 10,
+    loss: Annotated[bool, typer.Option("--loss", help="Order them by what they cost the checkpoint before.")] = False,
+) -> None:
+    """Name the documents that a step saw: id, source, shard and row; URL and locator where the Parquet files are."""
+    from trainer.lookup import documents_of_step
+
+    with _errors_in_one_line():
+        for line in documents_of_step(run, step, top, loss):
+            print(line)
+
+
+@app.command()
+def report(run: Run) -> None:
+    """Write report.html: curves, steps that stood out with their documents, what was used, what the run is."""
+    from trainer.report import write_report
+
+    with _errors_in_one_line():
+        print(write_report(run))
 
 
 def main() -> None:

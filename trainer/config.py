@@ -163,6 +163,54 @@ class ParallelConfig(Settings):
         return self
 
 
+class WatchConfig(Settings):
+    """What a run looks out for. ``spike``: what follows when a step's loss or gradient norm stands out: only an alarm,
+    or its update is passed over, or the run goes back to before it and its last ``pass_over`` batches are left out.
+
+    A step stands out at ``deviations`` robust standard deviations above the median of the last ``window`` steps, once
+    half a window is there: 6 and 128 as in OLMo-core's ``SkipStepOptimizer``. ``sample_tokens``: so many tokens that
+    were seen and so many that come next are read at each evaluation, to see what repetition does; 0 for none. At the
+    end of the run the last ``suffix`` tokens of those windows are asked for after each number of ``prompts`` tokens
+    (Carlini et al. 2023).
+    """
+
+    spike: Literal["ignore", "skip", "rollback"] = "skip"
+    window: int = Field(default=128, ge=4)
+    deviations: float = Field(default=6.0, gt=0)
+    pass_over: int = Field(default=8, ge=1)
+    sample_tokens: int = Field(default=8_192, ge=0)
+    suffix: int = Field(default=50, ge=1)
+    prompts: tuple[Annotated[int, Field(ge=1)], ...] = (50, 100, 200)
+
+
+class CanaryConfig(Settings):
+    """``count`` random sequences of ``length`` tokens, of which each replaces the beginning of a window once in
+    ``every`` batches from batch ``from_step`` on, ``repetitions`` times at most.
+    """
+
+    count: int = Field(default=0, ge=0)
+    length: int = Field(default=32, ge=1)
+    from_step: int = Field(default=0, ge=0)
+    every: int = Field(default=100, ge=1)
+    repetitions: int = Field(default=16, ge=1)
+
+    @model_validator(mode="after")
+    def _one_at_a_time(self) -> Self:
+        if self.count > self.every:
+            raise ValueError(f"count is {self.count}: allowed is at most every ({self.every}), one in a batch")
+        return self
+
+
+class CostConfig(Settings):
+    """``price_per_hour``: of one device, in whatever currency; None says nothing of money. ``watts_per_core``: of a
+    busy core where the machine does not say, 12 W as in Green Algorithms (Lannelongue et al. 2021, doi
+    10.1002/advs.202100707).
+    """
+
+    price_per_hour: float | None = Field(default=None, ge=0)
+    watts_per_core: float = Field(default=12.0, ge=0)
+
+
 class TrainConfig(Settings):
     """``tokens_per_step`` counts the whole step, over all ranks; ``windows_per_pass`` bounds the memory of one forward
     pass.
@@ -170,7 +218,8 @@ class TrainConfig(Settings):
     ``evaluate_tokens`` bounds how much of the validation split one evaluation reads. The newest ``keep_checkpoints``
     are kept, and for good those of steps that ``keep_every`` divides. ``precision``: ``float8`` is bfloat16 with the
     blocks' matrices multiplied in 8 bits. ``compile``: ``auto`` compiles the blocks on GPUs. ``recompute``: ``blocks``
-    keeps only what goes into each block for the backward pass.
+    keeps only what goes into each block for the backward pass. ``wandb``: a project of Weights & Biases that gets the
+    metrics too.
     """
 
     model: ModelConfig
@@ -179,6 +228,9 @@ class TrainConfig(Settings):
     data: DataConfig = DataConfig()
     read: ReadConfig = ReadConfig()
     parallel: ParallelConfig = ParallelConfig()
+    watch: WatchConfig = WatchConfig()
+    canaries: CanaryConfig = CanaryConfig()
+    cost: CostConfig = CostConfig()
     steps: int = Field(ge=1)
     tokens_per_step: int = Field(ge=1)
     windows_per_pass: int = Field(default=16, ge=1)
@@ -193,6 +245,7 @@ class TrainConfig(Settings):
     compile: Literal["auto", True, False] = "auto"
     recompute: Literal["none", "blocks"] = "none"
     deterministic: bool = True
+    wandb: str | None = None
 
     @model_validator(mode="after")
     def _whole_windows(self) -> Self:
@@ -200,6 +253,17 @@ class TrainConfig(Settings):
             raise ValueError(
                 f"tokens_per_step is {self.tokens_per_step}: "
                 f"allowed are multiples of model.context ({self.model.context})"
+            )
+        if self.canaries.count and self.canaries.length + 2 > self.model.context:
+            raise ValueError(
+                f"canaries.length is {self.canaries.length}: allowed is at most model.context - 2 "
+                f"({self.model.context - 2})"
+            )
+        reach = (self.keep_checkpoints - 1) * self.checkpoint_every
+        if self.watch.spike == "rollback" and self.watch.pass_over > reach:
+            raise ValueError(
+                f"watch.pass_over is {self.watch.pass_over}: allowed is at most (keep_checkpoints - 1) * "
+                f"checkpoint_every ({reach}), or no checkpoint is old enough to go back to"
             )
         return self
 
@@ -222,10 +286,14 @@ MAY_CHANGE = (
     "compile",
     "recompute",
     "deterministic",
+    "wandb",
     *(f"read.{name}" for name in ReadConfig.model_fields),
     *(f"parallel.{name}" for name in ParallelConfig.model_fields),
+    *(f"watch.{name}" for name in WatchConfig.model_fields),
+    *(f"cost.{name}" for name in CostConfig.model_fields),
 )
-"""What a run may be continued with another value of; everything else decides what the run *is*.
+"""What a run may be continued with another value of; everything else decides what the run *is*. What was decided about
+a spike stands, whatever ``watch`` says later.
 
 ``data.mixture`` may change for the steps that are not taken yet.
 """

@@ -265,7 +265,7 @@ class TrainingOrder:
         out = np.empty_like(dealt)
         for number, windows in enumerate(np.bincount(dealt).tolist()):
             if windows:
-                out[dealt == number] = self._in_order(number, before[number], before[number] + windows)
+                out[dealt == number] = self.in_order(number, before[number], before[number] + windows)
         return out
 
     @staticmethod
@@ -277,7 +277,7 @@ class TrainingOrder:
         """Which tokens of which documents a step sees; row i is window i of ``step``."""
         return self.windows.places(self.step(step))
 
-    def _in_order(self, number: int, start: int, stop: int) -> NDArray[np.int64]:
+    def in_order(self, number: int, start: int, stop: int) -> NDArray[np.int64]:
         """The windows at places ``start`` … ``stop`` - 1 of a source's epochs, laid end to end."""
         parts = []
         while start < stop:

@@ -15,7 +15,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
 from dataprep.shards import Manifest
@@ -60,9 +62,25 @@ def evaluate(model: nn.Module, windows: Windows, tokens: int, windows_per_pass: 
     Tokens skipped for damage are left out; a source of which none is left has the loss NaN.
     """
     samples = evaluation_windows(windows, tokens)
+    means = mean_losses(model, windows, list(samples.values()), windows_per_pass, ranks)
+    stream = windows.stream
+    totals = [stream.manifest.totals[name, stream.split] for name in samples]
+    sources = {
+        name: _loss(mean, total.tokens, total.bytes) for name, mean, total in zip(samples, means, totals, strict=True)
+    }
+    mean = sum(mean * total.tokens for mean, total in zip(means, totals, strict=True)) / stream.tokens
+    return Losses(_loss(mean, stream.tokens, stream.bytes), sources)
+
+
+def mean_losses(
+    model: nn.Module, windows: Windows, samples: Sequence[NDArray[np.int64]], windows_per_pass: int, ranks: Ranks
+) -> list[float]:
+    """Nats a token over each sample of windows, NaN where no target is left; every rank computes a part and returns
+    the whole.
+    """
     sums = torch.zeros(len(samples), 2, dtype=torch.float64, device=ranks.device)  # nats, targets
     with torch.no_grad(), ranks.autocast():
-        for number, sample in enumerate(samples.values()):
+        for number, sample in enumerate(samples):
             mine = sample[ranks.data_rank :: ranks.data_size]
             # as many passes on every rank, for in each all give their shards of the weights
             for start in range(0, -(-len(sample) // ranks.data_size), windows_per_pass):
@@ -72,14 +90,7 @@ def evaluate(model: nn.Module, windows: Windows, tokens: int, windows_per_pass: 
                 if len(part):
                     sums[number, 0] += nats
                     sums[number, 1] += (batch.targets_bt != IGNORE).sum()
-    stream = windows.stream
-    totals = [stream.manifest.totals[name, stream.split] for name in samples]
-    means = [nats / targets if targets else math.nan for nats, targets in ranks.sum(sums).tolist()]
-    sources = {
-        name: _loss(mean, total.tokens, total.bytes) for name, mean, total in zip(samples, means, totals, strict=True)
-    }
-    mean = sum(mean * total.tokens for mean, total in zip(means, totals, strict=True)) / stream.tokens
-    return Losses(_loss(mean, stream.tokens, stream.bytes), sources)
+    return [nats / targets if targets else math.nan for nats, targets in ranks.sum(sums).tolist()]
 
 
 def _loss(nats: float, tokens: int, size: int) -> Loss:

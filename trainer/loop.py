@@ -1,4 +1,4 @@
-"""The training run: prepare it once, then step, evaluate and save until it is done or told to stop.
+"""The training run: step, evaluate and save until it is done or told to stop.
 
 Decisions:
 - The loss of a step is the sum over its targets divided by how many there are, over all passes and ranks: the same
@@ -6,129 +6,47 @@ Decisions:
 - Everything a step needs follows from its number (``data``, ``schedule``) or from the checkpoint; so a run that was
   killed and started again prints the losses it would have printed.
 - SIGTERM and SIGINT are noticed after the update in progress, on all ranks at the same step: save, leave.
+- What is done about a step that stands out is decided once for all ranks, between its gradient and its update.
 
 A run directory holds ``run.json`` (what the run is), ``metrics.jsonl``, ``tensorboard/``, ``checkpoints/``,
-``tokenizer.json`` (a copy, so that the directory can be moved) and at the end ``sample.txt``.
+``decisions.jsonl`` and ``origins.jsonl`` (what stood out), ``usage/`` (seconds and joules), ``tokenizer.json`` (a copy,
+so that the directory can be moved) and at the end ``sample.txt``.
 """
 
 import math
 import signal
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
-from functools import partial
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from dataprep.shards import Manifest
 from trainer import record, sample
-from trainer.checkpoint import Saver, clear_leftovers, load_checkpoint
+from trainer.checkpoint import Saver, drop_after, load_checkpoint
 from trainer.config import TrainConfig
-from trainer.data import Batch, TrainingOrder, Windows
-from trainer.evaluate import Loss, evaluate, validation_windows
+from trainer.data import Batch, TrainingOrder
+from trainer.devices import flops_per_token, peak_flops
+from trainer.display import Progress
+from trainer.energy import in_words
+from trainer.evaluate import Loss, evaluate
 from trainer.files import replace_file
-from trainer.float8 import use_float8
+from trainer.ledger import Decision
+from trainer.memorisation import Canaries
 from trainer.metrics import Metrics, read_metrics
-from trainer.mixture import check_epochs, table
-from trainer.model import Decoder
-from trainer.optim import build_optimizer, gradient_norm, update
+from trainer.mixture import table
+from trainer.optim import gradient_norm, update
 from trainer.parallel import Ranks
 from trainer.prefetch import Prefetch
-from trainer.reading import Reading
+from trainer.prepare import Run
 from trainer.schedule import learning_rate
-from trainer.stream import TokenStream
 from trainer.trained import CHECKPOINTS, load_tokenizer, load_trained
+from trainer.watch import DivergedError
 
-PROGRESS_SECONDS = 5.0
 OF_SOURCE = "tokens."  # begins the metrics that count a source's targets
-
-
-@dataclass
-class Run:
-    """A run ready to take step ``step``; ``validation`` is None when the shards have no such split."""
-
-    config: TrainConfig
-    folder: Path
-    manifest: Manifest
-    ranks: Ranks
-    model: Decoder
-    optimizer: torch.optim.Optimizer
-    order: TrainingOrder
-    validation: Windows | None
-    step: int
-    say: Callable[[str], None]
-
-
-def prepare(
-    shards: str, folder: Path, config: TrainConfig, tokenizer: str | None, ranks: Ranks, say: Callable[[str], None]
-) -> Run:
-    """Open shards, build the model, find out where an earlier start of this run stopped.
-
-    Raises ``ValueError`` or ``OSError`` for what a person has to put right, naming it.
-    """
-    manifest = Manifest.load(shards)
-    if tokenizer is not None:
-        manifest.check_tokenizer(tokenizer)
-    embedding_rows = record.embedding_rows(manifest.vocabulary_size)
-    reading = Reading(manifest, config.read, config.seed, folder, ranks.rank)
-    order = training_order(reading.stream("train", embedding_rows), config)
-    plan = order.mixture.plan(config.steps)
-    check_epochs(plan, config.data.max_epochs)
-    validation = validation_windows(reading.stream("validation", embedding_rows), config)
-    earlier = record.read(folder)
-    checkpoint = load_checkpoint(folder / CHECKPOINTS, say, ranks)
-    step = checkpoint.step if checkpoint is not None else 0
-    if earlier is not None:
-        record.check_same_run(folder, earlier, config, manifest, ranks.rounding(), step, say)
-    torch.manual_seed(config.seed)
-    model = Decoder(config.model, embedding_rows)
-    model.initialise(config.seed)
-    speed_up(model, config, ranks.device)
-    ranks.place(model)
-    optimizer = build_optimizer(model, config.optimizer, ranks.device)
-    if checkpoint is not None:
-        checkpoint.restore(model, optimizer)
-    if ranks.main:
-        parameters = model.parameter_count()
-        record.write(folder, config, manifest, tokenizer, parameters, embedding_rows, ranks.rounding(), plan)
-        if (folder / CHECKPOINTS).exists():
-            clear_leftovers(folder / CHECKPOINTS)
-    run = Run(
-        config, folder, manifest, ranks, model, optimizer, order, validation if validation.count else None, step, say
-    )
-    _introduce(run, earlier is not None)
-    return run
-
-
-def speed_up(model: Decoder, config: TrainConfig, device: torch.device) -> None:
-    """What changes how a model computes and not what it is: float8, recomputation, compilation block by block.
-
-    Blocks are alike, so that one compilation serves all, and parameters keep their names. Before any parallel wrapping.
-    """
-    model.recompute = config.recompute == "blocks"
-    if config.precision == "float8":
-        use_float8(model, device)
-    if config.compile is True or (config.compile == "auto" and device.type == "cuda"):
-        for block in model.blocks:
-            block.compile()
-
-
-def training_order(stream: TokenStream, config: TrainConfig) -> TrainingOrder:
-    """What a run of this configuration reads. Raises ``ValueError`` naming what does not fit the shards."""
-    windows = Windows(
-        stream,
-        config.model.context,
-        packing=config.data.packing,
-        mask_documents=config.data.mask_documents,
-    )
-    phases = [(phase.from_step, phase.weights) for phase in config.data.mixture]
-    return TrainingOrder(windows, config.seed, config.windows_per_step, phases)
 
 
 def train(run: Run) -> bool:
@@ -139,64 +57,124 @@ def train(run: Run) -> bool:
         return True
     config, ranks = run.config, run.ranks
     # a run that begins anew is evaluated anew
-    metrics = Metrics(run.folder, run.step or -1) if ranks.main else None
+    metrics = Metrics(run.folder, run.step or -1, config.wandb) if ranks.main else None
     parallel_model = ranks.wrap(run.model)
-    if run.step == 0:
-        _evaluate(run, metrics)
-    progress = _Progress(run)
-    saved = run.step
-    read = config.read
-    make = partial(step_batches, run.order, windows_per_pass=config.windows_per_pass, ranks=ranks)
     with (
         _stop_signals() as stop_asked,
         Saver(run.folder / CHECKPOINTS, config.keep_checkpoints, config.keep_every, ranks) as saver,
-        Prefetch(make, run.step, config.steps, read.threads, read.ahead) as steps,
     ):
+        if run.step == 0:
+            _evaluate(run, metrics)
+            if config.watch.spike == "rollback":
+                _save(run, metrics, saver)
+        live, mfu = run.show is not None, mfu_of_a_token(config, run.model.embedding.num_embeddings, ranks)
+        progress = Progress(run.show or run.say, run.step, config.steps, live, mfu)
         stop = False
+        while run.step < config.steps and not stop:
+            stop, back = _advance(run, parallel_model, metrics, saver, progress, mfu, stop_asked)
+            if back is not None:
+                _go_back(run, back, saver)
+                if metrics:
+                    metrics.close()
+                    metrics = Metrics(run.folder, run.step, config.wandb)
+    run.watch.close(finished=run.step >= config.steps)
+    if metrics:
+        metrics.close()
+    if run.step < config.steps:
+        run.say(f"stopped at step {run.step} of {config.steps}, saved; the same command continues")
+        return False
+    run.say(progress.finished())
+    _conclude(run)
+    return True
+
+
+def _advance(
+    run: Run,
+    model: nn.Module,
+    metrics: Metrics | None,
+    saver: Saver,
+    progress: Progress,
+    mfu: float | None,
+    stop_asked: list[int],
+) -> tuple[bool, Decision | None]:
+    """Step until the end, a signal (True) or a decision to go back. ``model`` is the run's, wrapped for its ranks."""
+    config, ranks, watch, read = run.config, run.ranks, run.watch, run.config.read
+
+    def make(update: int) -> tuple[list[Batch], dict[str, int]]:
+        return step_batches(run.order, watch.ledger.batch(update), config.windows_per_pass, ranks, watch.canaries)
+
+    stop = False
+    with Prefetch(make, run.step, config.steps, read.threads, read.ahead) as steps:
         while run.step < config.steps and not stop:
             began = time.perf_counter()
             batches, targets = next(steps)
             tokens = sum(targets.values())
             # a packed window may be all padding, and in the smallest runs a step is one window
-            loss = accumulate(parallel_model, batches, max(tokens, 1), ranks)
+            loss = accumulate(model, batches, max(tokens, 1), ranks)
             norm = gradient_norm(run.model)
-            broken, stop = _agree(ranks, loss, norm, bool(stop_asked))
+            agreed_loss, agreed_norm, stop = _agree(ranks, loss, norm, bool(stop_asked))
+            watch.meter.step(tokens)
+            decision = watch.decide(run.step, agreed_loss, agreed_norm, run.model, batches, saver)
+            if decision is not None and decision.action == "rollback":
+                return stop, decision
+            skipped = decision is not None and decision.action == "skip"
             rate = learning_rate(run.step, config.steps, config.optimizer.learning_rate, config.schedule)
-            if broken:
-                run.say(f"step {run.step + 1}: the gradient is not finite; the update is passed over")
-            else:
+            if not skipped:
                 update(run.model, run.optimizer, rate, norm, config.optimizer.clip)
-            values = {"loss": loss.item(), "gradient_norm": norm.item(), "learning_rate": rate, "skipped": broken}
+            values: dict[str, Any] = {
+                "loss": loss.item(),
+                "gradient_norm": norm.item(),
+                "learning_rate": rate,
+                "skipped": skipped,
+            }
             seconds = time.perf_counter() - began
+            if not skipped:
+                watch.moved(seconds, tokens)
             run.step += 1
             if metrics:
                 values |= {"tokens": tokens, "tokens_per_second": tokens / seconds}
+                values |= {"mfu": None if mfu is None else mfu * tokens / seconds}
                 metrics.write(run.step, values | {OF_SOURCE + name: number for name, number in targets.items()})
-            progress.step(tokens, values["loss"], rate)
+            progress.step(run.step, tokens, values["loss"], rate)
             if run.step % config.evaluate_every == 0 or run.step == config.steps:
                 _evaluate(run, metrics)
             if run.step % config.checkpoint_every == 0 or run.step == config.steps or stop:
                 _save(run, metrics, saver)
-                saved = run.step
-    if metrics:
-        metrics.close()
-    if run.step < config.steps:
-        run.say(f"stopped at step {saved} of {config.steps}, saved; the same command continues")
-        return False
-    progress.finished()
-    _conclude(run)
-    return True
+    return stop, None
+
+
+def mfu_of_a_token(config: TrainConfig, vocabulary: int, ranks: Ranks) -> float | None:
+    """Model FLOPs utilisation of all devices at one token a second; None where their peak is not known."""
+    peak = peak_flops(torch.cuda.get_device_name(ranks.device)) if ranks.device.type == "cuda" else None
+    return None if peak is None else flops_per_token(config.model, vocabulary) / (peak * ranks.world_size)
+
+
+def _go_back(run: Run, decision: Decision, saver: Saver) -> None:
+    """To the newest checkpoint from before the batches that ``decision`` leaves out."""
+    saver.wait()
+    folder, redo = run.folder / CHECKPOINTS, decision.redo_from or 0
+    checkpoint = load_checkpoint(folder, run.say, run.ranks, at_most=redo)
+    if checkpoint is None:
+        raise DivergedError(f"{folder}: no checkpoint of at most {redo} steps is there, and the run has to go back")
+    checkpoint.restore(run.model, run.optimizer)
+    run.watch.restore(checkpoint.state["watch"])
+    run.step = checkpoint.step
+    run.ranks.from_main(0)  # all have read it before later ones go
+    if run.ranks.main:
+        drop_after(folder, redo)
 
 
 def step_batches(
-    order: TrainingOrder, step: int, windows_per_pass: int, ranks: Ranks
+    order: TrainingOrder, step: int, windows_per_pass: int, ranks: Ranks, canaries: Canaries | None = None
 ) -> tuple[list[Batch], dict[str, int]]:
-    """This rank's share of a step, cut into passes, in memory its device can fetch from; and the targets of all ranks,
-    by source.
+    """This rank's share of batch ``step``, cut into passes, in memory its device can fetch from; and the targets of all
+    ranks, by source.
     """
     windows = order.step(step)
     share = order.share(windows, ranks.data_rank, ranks.data_size)
     batches = [order.windows.batch(share[at : at + windows_per_pass]) for at in range(0, len(share), windows_per_pass)]
+    if canaries is not None:
+        canaries.plant(batches, step, ranks.data_rank, ranks.data_size)
     if ranks.device.type == "cuda":
         batches = [batch.pinned() for batch in batches]
     return batches, order.windows.targets(windows)
@@ -221,11 +199,15 @@ def accumulate(model: nn.Module, batches: list[Batch], targets: int, ranks: Rank
     return ranks.sum(total)
 
 
-def _agree(ranks: Ranks, loss: Tensor, norm: Tensor, stop: bool) -> tuple[bool, bool]:
-    """(not finite, stop) on any rank: one answer for all, taken before the update."""
-    broken = not (math.isfinite(loss.item()) and math.isfinite(norm.item()))
-    flags = ranks.max(torch.tensor([int(broken), int(stop)], device=ranks.device)).tolist()
-    return bool(flags[0]), bool(flags[1])
+def _agree(ranks: Ranks, loss: Tensor, norm: Tensor, stop: bool) -> tuple[float, float, bool]:
+    """Loss, norm and whether to stop, the same on all ranks: a number that is not finite on one is NaN on all."""
+    values = [loss.item(), norm.item()]
+    finite = [math.isfinite(value) for value in values]
+    flags = [*(float(not good) for good in finite), float(stop)]
+    numbers = [value if good else 0.0 for value, good in zip(values, finite, strict=True)]
+    shared = ranks.max(torch.tensor([*numbers, *flags], dtype=torch.float64, device=ranks.device)).tolist()
+    loss_of_all, norm_of_all = (math.nan if bad else value for value, bad in zip(shared[:2], shared[2:4], strict=True))
+    return loss_of_all, norm_of_all, bool(shared[4])
 
 
 @contextmanager
@@ -248,73 +230,24 @@ def _stop_signals() -> Iterator[list[int]]:
 def _save(run: Run, metrics: Metrics | None, saver: Saver) -> None:
     if metrics:
         metrics.sync()
-    state = {"manifest": run.manifest.hash, "tokens": run.step * run.config.tokens_per_step}
+        record.add(run.folder, "usage", run.watch.used())
+    state = {"manifest": run.manifest.hash, "tokens": run.step * run.config.tokens_per_step, "watch": run.watch.state()}
     saver.save(run.step, run.model, run.optimizer, state)
 
 
 def _evaluate(run: Run, metrics: Metrics | None) -> None:
-    if run.validation is None:
-        return
-    config = run.config
-    losses = evaluate(run.model, run.validation, config.evaluate_tokens, config.windows_per_pass, run.ranks)
-    if metrics:
-        metrics.write(run.step, losses.metrics())
-    run.say(f"step {run.step:>6}  validation {_words(losses.total)}")
+    config, values = run.config, dict[str, Any]()
+    if run.validation is not None:
+        losses = evaluate(run.model, run.validation, config.evaluate_tokens, config.windows_per_pass, run.ranks)
+        values |= losses.metrics()
+        run.say(f"step {run.step:>6}  validation {_words(losses.total)}")
+    values |= run.watch.evaluate(run.model, run.step)
+    if metrics and values:
+        metrics.write(run.step, values)
 
 
 def _words(loss: Loss) -> str:
     return f"{loss.nats:.3f} nats/token, {loss.bits_per_byte:.3f} bits/byte"
-
-
-class _Progress:
-    """A plain line every few seconds: right on a terminal, in a file and in CI."""
-
-    def __init__(self, run: Run) -> None:
-        self.run = run
-        self.began = self.last = time.perf_counter()
-        self.first_step = run.step
-        self.tokens = self.tokens_at_last = 0
-
-    def step(self, tokens: int, loss: float, rate: float) -> None:
-        self.tokens += tokens
-        now = time.perf_counter()
-        if now - self.last < PROGRESS_SECONDS and self.run.step != self.first_step + 1:
-            return
-        done, steps = self.run.step, self.run.config.steps
-        speed = (self.tokens - self.tokens_at_last) / (now - self.last)
-        left = (steps - done) * (now - self.began) / (done - self.first_step)
-        self.run.say(
-            f"step {done:>6} of {steps}  loss {loss:.3f}  rate {rate:.1e}  {speed:,.0f} tokens/s  {_clock(left)} left"
-        )
-        self.last, self.tokens_at_last = now, self.tokens
-
-    def finished(self) -> None:
-        wall = time.perf_counter() - self.began
-        self.run.say(
-            f"finished: {self.run.config.steps} steps; this start took {_clock(wall)} for "
-            f"{self.tokens:,} tokens, {self.tokens / wall:,.0f} a second"
-        )
-
-
-def _clock(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes // 60}:{minutes % 60:02}:{rest:02}" if minutes >= 60 else f"{minutes}:{rest:02}"
-
-
-def _introduce(run: Run, known: bool) -> None:
-    train_tokens = run.order.windows.stream.tokens
-    validation = f"{run.validation.stream.tokens:,} for validation" if run.validation else "none for validation"
-    run.say(f"shards     {run.manifest.path}: {train_tokens:,} tokens to train on, {validation}")
-    for line in table(run.order.mixture.plan(run.config.steps)):
-        run.say(f"plan       {line}")
-    run.say(f"windows    {run.order.windows.describe()}")
-    precision = "float32" if run.ranks.autocast_dtype is None else "bfloat16"
-    ranks = f", {run.ranks.world_size} ranks" if run.ranks.world_size > 1 else ""
-    run.say(f"model      {run.model.parameter_count():,} parameters, {precision} on {run.ranks.device.type}{ranks}")
-    if run.step:
-        run.say(f"resuming   {run.folder} after step {run.step} of {run.config.steps}")
-    elif known:
-        run.say(f"starting   {run.folder} again: it was stopped before its first checkpoint")
 
 
 def _conclude(run: Run) -> None:
@@ -329,9 +262,12 @@ def _conclude(run: Run) -> None:
     achieved = Counter[str]()
     for row in rows:
         achieved.update({name.removeprefix(OF_SOURCE): n for name, n in row.items() if name.startswith(OF_SOURCE)})
-    record.write_achieved(run.folder, achieved)
-    for line in table(run.order.mixture.plan(run.step), achieved):
+    record.add(run.folder, "achieved", dict(achieved))
+    for line in table(run.order.mixture.plan(run.watch.ledger.batch(run.step)), achieved):
         run.say(f"read       {line}")
+    used = run.watch.used()
+    record.add(run.folder, "usage", used)
+    run.say(f"used       {in_words(used)}")
     if (run.folder / record.TOKENIZER).exists():
         tokenizer, manifest = load_tokenizer(run.folder), run.manifest
         # in shards, the other ranks are not asked for theirs

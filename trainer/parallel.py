@@ -42,6 +42,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from trainer.config import ParallelConfig, TrainConfig
 from trainer.model import Block, Decoder
+from trainer.rendezvous import meet
 
 T = TypeVar("T")
 POWERSGD_RANK = 4
@@ -207,7 +208,8 @@ def start(config: TrainConfig) -> Iterator[Ranks]:
     if world_size == 1:
         yield Ranks(0, 1, device, precision)
         return
-    dist.init_process_group("nccl" if cuda else "gloo")
+    rank = int(os.environ["RANK"])
+    dist.init_process_group("nccl" if cuda else "gloo", store=meet(rank, world_size), rank=rank, world_size=world_size)
     try:
         files, mesh = dist.new_group(backend="gloo"), None
         if config.parallel.strategy == "fsdp":

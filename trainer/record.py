@@ -5,15 +5,19 @@ import os
 import platform
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import fsspec
+import torch
+import xxhash
 
 from dataprep.shards import Manifest
 from trainer.config import MAY_CHANGE, PhaseConfig, TrainConfig, differences, parse_config
 from trainer.files import replace_file
 from trainer.mixture import SourcePlan
+from trainer.parallel import Ranks, usable_cpus
 
 NAME = "run.json"
 TOKENIZER = "tokenizer.json"
@@ -73,6 +77,8 @@ def check_same_run(
         before = earlier.get("rounding", {}).get(name, now)
         if before != now:
             say(f"changed    {name} from {before} to {now}: the last bits of losses may differ from here on")
+    if earlier.get("code", now_code := code()) != now_code:
+        say("changed    the trainer's own code: losses may differ from here on")
 
 
 def _in_words(phases: Sequence[PhaseConfig]) -> str:
@@ -86,7 +92,7 @@ def write(
     tokenizer: str | None,
     parameters: int,
     embedding_rows: int,
-    rounding: Mapping[str, Any],
+    ranks: Ranks,
     plan: Sequence[SourcePlan],
 ) -> None:
     """Record the run as it is now started, and copy its tokenizer beside it."""
@@ -103,16 +109,43 @@ def write(
         "vocabulary_size": manifest.vocabulary_size,
         "embedding_rows": embedding_rows,
         "parameters": parameters,
-        "rounding": dict(rounding),
-        "python": platform.python_version(),
+        "rounding": ranks.rounding(),
+        "code": code(),
+        "environment": environment(ranks),
         "plan": [asdict(source) for source in plan],
     }
     _replace(folder, value)
 
 
-def write_achieved(folder: Path, tokens: Mapping[str, int]) -> None:
-    """Add to the record how many targets of each source the run has seen."""
-    _replace(folder, (read(folder) or {}) | {"achieved": dict(tokens)})
+def add(folder: Path, name: str, value: Any) -> None:
+    """Put what came of a run into its record, such as ``achieved``: targets of each source that it has seen."""
+    _replace(folder, (read(folder) or {}) | {name: value})
+
+
+def code() -> dict[str, str]:
+    """Which trainer this is: the package's version, and a hash over the trainer's own files."""
+    digest = xxhash.xxh3_128()
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(f"{path.name}\0".encode() + path.read_bytes())
+    try:
+        installed = version("corpusmill")
+    except PackageNotFoundError:  # run from a checkout
+        installed = "not installed"
+    return {"version": installed, "trainer": digest.hexdigest()}
+
+
+def environment(ranks: Ranks) -> dict[str, Any]:
+    """What a run was computed with, as far as it may matter to someone who repeats it."""
+    names = ("torch", "numpy", "pyarrow", "safetensors", "tokenizers", "xxhash")
+    cuda = ranks.device.type == "cuda"
+    return {
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "libraries": {name: version(name) for name in names},
+        "device": torch.cuda.get_device_name(ranks.device) if cuda else platform.processor() or platform.machine(),
+        "cuda": torch.version.cuda if cuda else None,
+        "cpus": usable_cpus(),
+    }
 
 
 def _replace(folder: Path, value: dict[str, Any]) -> None:

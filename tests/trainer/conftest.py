@@ -19,6 +19,7 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from dataprep.shards import Manifest, WrittenShard, fingerprint, shard_name, token_dtype, write_shard
 from trainer import loop, parallel
 from trainer.config import TrainConfig, load_config
+from trainer.prepare import Run, prepare
 
 # one thread: models this small only wait for a second one. The subprocesses of the tests inherit it
 os.environ["OMP_NUM_THREADS"] = "1"
@@ -120,13 +121,11 @@ def tiny_config(*assignments: str) -> TrainConfig:
     return load_config(assignments=(*TINY, *assignments))
 
 
-def train_here(
-    shards: Path, folder: Path, *assignments: str, before: Callable[[loop.Run], None] | None = None
-) -> loop.Run:
+def train_here(shards: Path, folder: Path, *assignments: str, before: Callable[[Run], None] | None = None) -> Run:
     """Train in this process; ``before`` may touch the prepared run."""
     config = tiny_config(*assignments)
     with parallel.start(config) as ranks:
-        run = loop.prepare(str(shards), folder, config, None, ranks, lambda _line: None)
+        run = prepare(str(shards), folder, config, None, ranks, lambda _line: None)
         if before:
             before(run)
         loop.train(run)
@@ -136,4 +135,4 @@ def train_here(
 def exact(rows: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     """Metrics without what a clock measured."""
     for row in rows:
-        yield {name: value for name, value in row.items() if name != "tokens_per_second"}
+        yield {name: value for name, value in row.items() if name not in ("tokens_per_second", "mfu")}

@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -59,6 +60,7 @@ def test_train_ends_with_losses_a_sample_and_where_everything_is_then_says_it_is
         "run.json",
         "metrics.jsonl",
         "tensorboard",
+        "usage",
         "checkpoints",
         "tokenizer.json",
         "sample.txt",
@@ -158,3 +160,42 @@ def test_help_does_not_wait_for_torch() -> None:
     loads = "import sys, trainer.cli; print('torch' in sys.modules)"
     answer = subprocess.run([sys.executable, "-c", loads], capture_output=True, text=True, check=True)
     assert answer.stdout.strip() == "False"
+
+
+def test_a_run_records_which_code_ran_where_and_says_when_the_code_is_another(
+    corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = tmp_path / "run"
+    assert call(monkeypatch, "train", corpus, "--run", run, "--steps", 1, *tiny()) == 0
+    written = json.loads((run / "run.json").read_text())
+    assert len(written["code"]["trainer"]) == 32
+    assert set(written["environment"]) == {"python", "platform", "libraries", "device", "cuda", "cpus"}
+    assert written["environment"]["libraries"]["torch"] in written["rounding"]["torch"]
+    assert written["usage"]["starts"] == 1
+    capsys.readouterr()
+    call(monkeypatch, "train", corpus, "--run", run, "--steps", 1, *tiny())
+    assert "the trainer's own code" not in capsys.readouterr().out
+    written["code"]["trainer"] = "0" * 32
+    (run / "run.json").write_text(json.dumps(written))
+    call(monkeypatch, "train", corpus, "--run", run, "--steps", 1, *tiny())
+    assert "changed    the trainer's own code" in capsys.readouterr().out
+
+
+@pytest.mark.skipif(find_spec("wandb") is not None, reason="wandb is installed here")
+def test_weights_and_biases_without_its_package_is_one_line(
+    corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = tmp_path / "run"
+    assert call(monkeypatch, "train", corpus, "--run", run, *tiny(), "--set", "wandb=mine") == 2
+    assert capsys.readouterr().err == (
+        "trainer: wandb is 'mine': the package is not installed; pip install wandb, or leave wandb unset\n"
+    )
+    assert not run.exists()
+
+
+def test_trace_and_report_of_something_else_are_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for command in (("report", tmp_path), ("trace", tmp_path, "--step", 1)):
+        assert call(monkeypatch, *command) == 2
+        assert "no run.json, not a run directory of trainer train" in capsys.readouterr().err

@@ -16,6 +16,7 @@ from dataprep.shards import Manifest
 from tests.trainer.conftest import byte_tokenizer, random_documents, shard, tiny_config
 from trainer import loop, parallel
 from trainer.export import export
+from trainer.prepare import prepare
 from trainer.trained import Trained, load_trained
 
 KINDS = ("model.tied_embeddings=true", "model.tied_embeddings=false", "model.qk_norm=true")
@@ -32,7 +33,7 @@ def trained_run(folder: Path, *assignments: str, steps: int = 2) -> Trained:
     Manifest.build(str(folder / "shards"), written).save()
     config = tiny_config(*assignments, f"steps={steps}")
     with parallel.start(config) as ranks:
-        run = loop.prepare(str(folder / "shards"), folder / "run", config, str(tokenizer), ranks, lambda _line: None)
+        run = prepare(str(folder / "shards"), folder / "run", config, str(tokenizer), ranks, lambda _line: None)
         loop.train(run)
     return load_trained(folder / "run")
 

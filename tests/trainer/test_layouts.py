@@ -19,6 +19,7 @@ from trainer import loop, parallel
 from trainer.checkpoint import checkpoints
 from trainer.metrics import read_metrics
 from trainer.optim import optimizer_tensors
+from trainer.prepare import Run, prepare
 
 FSDP = "parallel.strategy=fsdp"
 ONE: tuple[int, tuple[str, ...]] = (1, ())
@@ -99,7 +100,7 @@ def _process(rank: int, ports: list[int], folder: Path) -> None:
         shards, tokenizer, said = str(folder / "shards"), str(folder / "tokenizer.json"), list[str]()
         config = tiny_config(*COMMON, *sets)
         with parallel.start(config) as ranks:
-            run = loop.prepare(shards, folder / name, config, tokenizer, ranks, said.append)
+            run = prepare(shards, folder / name, config, tokenizer, ranks, said.append)
             found = whole(run)
             loop.train(run)
             left = whole(run)
@@ -116,7 +117,7 @@ def flip(path: Path) -> None:
     path.write_bytes(content)
 
 
-def whole(run: loop.Run) -> dict[str, Any]:
+def whole(run: Run) -> dict[str, Any]:
     tensors = dict(run.model.named_parameters()) | optimizer_tensors(run.model, run.optimizer)
     return {
         name: (tensor.full_tensor() if isinstance(tensor, DTensor) else tensor).detach().numpy().copy()

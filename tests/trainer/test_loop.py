@@ -22,6 +22,7 @@ from trainer.evaluate import evaluate
 from trainer.metrics import read_metrics
 from trainer.model import Decoder
 from trainer.optim import optimizer_tensors
+from trainer.prepare import Run, prepare, training_order
 from trainer.stream import TokenStream
 
 
@@ -105,7 +106,7 @@ def test_a_finished_run_says_so_and_changes_nothing(shards: Path, tmp_path: Path
     said: list[str] = []
     config = tiny_config()
     with parallel.start(config) as ranks:
-        assert loop.train(loop.prepare(str(shards), tmp_path / "run", config, None, ranks, said.append))
+        assert loop.train(prepare(str(shards), tmp_path / "run", config, None, ranks, said.append))
     assert any("this run is finished" in line for line in said)
     assert sum(line.startswith("validation") for line in said) == 2
     assert (tmp_path / "run" / "metrics.jsonl").read_bytes() == before
@@ -132,7 +133,7 @@ def test_a_run_records_what_it_planned_and_what_it_read_of_each_source(shards: P
     said: list[str] = []
     config = tiny_config(MIXED, *PACKED)
     with parallel.start(config) as ranks:
-        loop.train(loop.prepare(str(shards), folder, config, None, ranks, said.append))
+        loop.train(prepare(str(shards), folder, config, None, ranks, said.append))
     written = json.loads((folder / "run.json").read_text())
     rows = [row for row in read_metrics(folder) if "loss" in row]
     assert all(row["tokens"] == row["tokens.a"] + row["tokens.b"] for row in rows)
@@ -148,7 +149,7 @@ def test_a_run_records_what_it_planned_and_what_it_read_of_each_source(shards: P
 
 def test_planned_and_achieved_shares_of_tokens_agree_within_a_thousandth(shards: Path) -> None:
     config = tiny_config(MIXED, *PACKED, "steps=4000")
-    order = loop.training_order(TokenStream(Manifest.load(str(shards)), "train", 64), config)
+    order = training_order(TokenStream(Manifest.load(str(shards)), "train", 64), config)
     achieved = {"a": 0, "b": 0}
     for step in range(config.steps):
         for name, tokens in order.windows.targets(order.step(step)).items():
@@ -186,7 +187,7 @@ def test_more_epochs_of_a_source_than_allowed_stop_the_run_before_it_starts(shar
 def test_a_masked_step_has_the_loss_of_its_documents_each_computed_alone(shards: Path, packing: str) -> None:
     """So the mask is not only made but used, by training and by evaluation."""
     config = tiny_config("data.mask_documents=true", f"data.packing={packing}")
-    order = loop.training_order(TokenStream(Manifest.load(str(shards)), "train", 64), config)
+    order = training_order(TokenStream(Manifest.load(str(shards)), "train", 64), config)
     model = Decoder(config.model, 64)
     model.initialise(1)
     windows = order.step(0)
@@ -215,7 +216,7 @@ def test_a_step_whose_windows_are_all_padding_changes_no_weight_to_something_not
     documents = [np.arange(1, 16)] * 600
     Manifest.build(str(folder), [shard(folder, "a", "train", 0, documents, 60)]).save()
     config = tiny_config(*PACKED, "tokens_per_step=16")
-    order = loop.training_order(TokenStream(Manifest.load(str(folder)), "train", 64), config)
+    order = training_order(TokenStream(Manifest.load(str(folder)), "train", 64), config)
     assert order.windows.count == 602
     empty = [step for step in range(602) if not sum(order.windows.targets(order.step(step)).values())]
     assert len(empty) == 2
@@ -237,7 +238,7 @@ def test_a_run_continued_with_other_threads_says_so(shards: Path, tmp_path: Path
         said: list[str] = []
         try:
             with parallel.start(tiny_config("steps=1")) as ranks:
-                loop.prepare(str(shards), folder, tiny_config("steps=1"), None, ranks, said.append)
+                prepare(str(shards), folder, tiny_config("steps=1"), None, ranks, said.append)
         finally:
             torch.set_num_threads(1)
         changes.append([line for line in said if line.startswith("changed")])
@@ -250,7 +251,7 @@ def test_a_gradient_that_is_not_finite_leaves_parameters_and_optimizer_bit_ident
 ) -> None:
     bits: list[list[torch.Tensor]] = []
 
-    def poison(run: loop.Run) -> None:
+    def poison(run: Run) -> None:
         step = 0
 
         def hook(gradient: torch.Tensor) -> torch.Tensor:

@@ -17,6 +17,7 @@ from tests.trainer.conftest import TINY, exact, tiny_config, train_here
 from trainer import loop, parallel
 from trainer.checkpoint import checkpoints
 from trainer.metrics import read_metrics
+from trainer.prepare import prepare
 
 
 def torchrun_command(world_size: int, shards: Path, folder: Path, *assignments: str, restarts: int = 0) -> list[str]:
@@ -106,7 +107,7 @@ def test_ranks_share_each_global_batch_and_pass_over_a_bad_gradient_together(sha
     assert np.array_equal(ranks[0]["parameters"], ranks[1]["parameters"])
     assert [row["skipped"] for row in read_metrics(tmp_path / "run") if "loss" in row] == [False, True, False, False]
     with parallel.start(tiny_config()) as alone:
-        run = loop.prepare(str(shards), tmp_path / "alone", tiny_config(), None, alone, lambda _line: None)
+        run = prepare(str(shards), tmp_path / "alone", tiny_config(), None, alone, lambda _line: None)
     for step in range(4):
         together = np.concatenate([ranks[0][f"step-{step}"], ranks[1][f"step-{step}"]])
         assert sorted(together.tolist()) == sorted(run.order.step(step).tolist())
@@ -123,7 +124,7 @@ def _rank(rank: int, port: int, shards: str, folder: str) -> None:
     }
     config = tiny_config("steps=4", "windows_per_pass=8", "read.threads=0")
     with parallel.start(config) as ranks:
-        run = loop.prepare(shards, Path(folder) / "run", config, None, ranks, lambda _line: None)
+        run = prepare(shards, Path(folder) / "run", config, None, ranks, lambda _line: None)
         seen: dict[str, np.ndarray] = {}
         read = run.order.windows.batch
 

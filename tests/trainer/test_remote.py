@@ -60,6 +60,7 @@ def test_a_store_gives_the_windows_that_the_disk_gives_and_each_chunk_travels_on
 ) -> None:
     cache = PieceCache(tmp_path / "cache", 10 << 20)
     tokens = everything(folder)
+    store.slow = 0.1
     for _ in range(2):  # the second reader finds everything in the cache
         stream = stream_at(store.url, cache)
         starts, out = windows(stream)
