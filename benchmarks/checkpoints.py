@@ -19,10 +19,10 @@ from statistics import median
 
 import torch
 
-from trainer.checkpoint import Saver, load_checkpoint
 from trainer.config import load_config
-from trainer.model import Decoder
+from trainer.model.decoder import Decoder
 from trainer.optim import build_optimizer, optimizer_tensors, update
+from trainer.saved.checkpoint import Saver, load_checkpoint
 
 
 @contextmanager

@@ -27,10 +27,10 @@ import torch
 from benchmarks.rivals import nanogpt
 from trainer import parallel
 from trainer.config import TrainConfig, load_config
-from trainer.data import Batch
+from trainer.data.batches import Batch
 from trainer.devices import flops_per_token, peak_flops
 from trainer.loop import accumulate
-from trainer.model import Decoder
+from trainer.model.decoder import Decoder
 from trainer.optim import build_optimizer, gradient_norm, update
 from trainer.prepare import speed_up
 

@@ -26,9 +26,9 @@ import numpy as np
 import torch
 
 from dataprep.shards import Manifest, write_shard
-from trainer.data import Batch, TrainingOrder, Windows
-from trainer.prefetch import Prefetch
-from trainer.stream import Proof, TokenStream
+from trainer.data.batches import Batch, TrainingOrder, Windows
+from trainer.data.prefetch import Prefetch
+from trainer.data.stream import Proof, TokenStream
 
 Packing = Literal["windows", "documents"]
 

@@ -22,10 +22,11 @@ import numpy as np
 import torch
 
 from dataprep.shards import Manifest
-from trainer import loop, parallel, record
+from trainer import loop, parallel
 from trainer.config import TrainConfig, load_config, parse_config
+from trainer.data.stream import TokenStream
 from trainer.prepare import prepare
-from trainer.stream import TokenStream
+from trainer.saved import record
 
 RIVALS = Path(__file__).parent / "rivals"
 MOST_TOKENS = 4_000_000

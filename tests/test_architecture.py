@@ -38,7 +38,7 @@ def imported(path, module, is_package):
 
 
 def room(module):
-    """dataprep's rooms are its folders and its ground-floor files; in the other packages every file is one."""
+    """A package's rooms are its folders and its ground-floor files."""
     return ".".join(module.split(".")[:2])
 
 

@@ -63,12 +63,12 @@ def train(
         # several times slower, because a waiting thread held the core that the thread it waited for needed.
         os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
         from trainer import loop, parallel  # torch takes seconds to import, --help should not
-        from trainer.checkpoint import CheckpointError
+        from trainer.data.store import StoreError
+        from trainer.data.stream import DamagedShardError
         from trainer.display import Display
         from trainer.prepare import prepare
-        from trainer.store import StoreError
-        from trainer.stream import DamagedShardError
-        from trainer.watch import DivergedError
+        from trainer.saved.checkpoint import CheckpointError
+        from trainer.watch.watch import DivergedError
 
         with _errors_in_one_line():
             ranks = stack.enter_context(parallel.start(settings))
@@ -103,10 +103,11 @@ def plan(
     with _errors_in_one_line():
         settings = load_config(preset, config, assignments or (), {} if steps is None else {"steps": steps})
         from dataprep.shards import Manifest
-        from trainer import mixture, record
-        from trainer.plan import needs, time_and_cost
-        from trainer.prepare import training_order
-        from trainer.stream import TokenStream
+        from trainer.data import mixture
+        from trainer.data.stream import TokenStream
+        from trainer.feed import training_order
+        from trainer.saved import record
+        from trainer.use.plan import needs, time_and_cost
 
         manifest = Manifest.load(shards)
         vocabulary = record.embedding_rows(manifest.vocabulary_size)
@@ -156,9 +157,9 @@ def evaluate(
     """Validation loss of each source, and multiple choice: printed, and written to RUN/evaluation-STEP.json."""
     with _errors_in_one_line():
         from trainer import parallel
-        from trainer.choices import read_questions
-        from trainer.evaluate import evaluate_run
-        from trainer.trained import load_trained
+        from trainer.saved.trained import load_trained
+        from trainer.use.choices import read_questions
+        from trainer.use.evaluation import evaluate_run
 
         tasks = {path.stem: read_questions(path) for path in choices or ()}
         trained = load_trained(run, checkpoint)
@@ -185,8 +186,8 @@ def sample(
     """Write text with a checkpoint of a run: of one prompt as it comes, of several a line of JSON each."""
     with _errors_in_one_line():
         from trainer import parallel
-        from trainer.sample import Sampling, generate, stream
-        from trainer.trained import load_tokenizer, load_trained
+        from trainer.saved.trained import load_tokenizer, load_trained
+        from trainer.use.sample import Sampling, generate, stream
 
         texts = [*(prompt or ()), *(prompts.read_text(encoding="utf-8").splitlines() if prompts else ())] or [""]
         trained = load_trained(run, checkpoint)
@@ -213,8 +214,8 @@ def export(
 ) -> None:
     """Write a checkpoint of a run as a directory that transformers loads: LlamaForCausalLM, with QK-norm Qwen3's."""
     with _errors_in_one_line():
-        from trainer.export import export as write
-        from trainer.trained import load_trained
+        from trainer.saved.trained import load_trained
+        from trainer.use.export import export as write
 
         trained = load_trained(run, checkpoint)
         files = write(trained, out, dtype)
@@ -229,7 +230,7 @@ def trace(
     loss: Annotated[bool, typer.Option("--loss", help="Order them by what they cost the checkpoint before.")] = False,
 ) -> None:
     """Name the documents that a step saw: id, source, shard and row; URL and locator where the Parquet files are."""
-    from trainer.lookup import documents_of_step
+    from trainer.use.lookup import documents_of_step
 
     with _errors_in_one_line():
         for line in documents_of_step(run, step, top, loss):
@@ -239,7 +240,7 @@ def trace(
 @app.command()
 def report(run: Run) -> None:
     """Write report.html: curves, steps that stood out with their documents, what was used, what the run is."""
-    from trainer.report import write_report
+    from trainer.use.report import write_report
 
     with _errors_in_one_line():
         print(write_report(run))

@@ -25,26 +25,27 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from trainer import record, sample
-from trainer.checkpoint import Saver, drop_after, load_checkpoint
 from trainer.config import TrainConfig
-from trainer.data import Batch, TrainingOrder
+from trainer.data.batches import Batch
+from trainer.data.mixture import table
+from trainer.data.prefetch import Prefetch
 from trainer.devices import flops_per_token, peak_flops
 from trainer.display import Progress
-from trainer.energy import in_words
 from trainer.evaluate import Loss, evaluate
-from trainer.files import replace_file
-from trainer.ledger import Decision
-from trainer.memorisation import Canaries
-from trainer.metrics import Metrics, read_metrics
-from trainer.mixture import table
+from trainer.feed import step_batches
 from trainer.optim import gradient_norm, update
 from trainer.parallel import Ranks
-from trainer.prefetch import Prefetch
 from trainer.prepare import Run
+from trainer.saved import record
+from trainer.saved.checkpoint import Saver, drop_after, load_checkpoint
+from trainer.saved.files import replace_file
+from trainer.saved.metrics import Metrics, read_metrics
+from trainer.saved.trained import CHECKPOINTS, load_tokenizer, load_trained
 from trainer.schedule import learning_rate
-from trainer.trained import CHECKPOINTS, load_tokenizer, load_trained
-from trainer.watch import DivergedError
+from trainer.use import sample
+from trainer.watch.energy import in_words
+from trainer.watch.ledger import Decision
+from trainer.watch.watch import DivergedError
 
 OF_SOURCE = "tokens."  # begins the metrics that count a source's targets
 
@@ -162,22 +163,6 @@ def _go_back(run: Run, decision: Decision, saver: Saver) -> None:
     run.ranks.from_main(0)  # all have read it before later ones go
     if run.ranks.main:
         drop_after(folder, redo)
-
-
-def step_batches(
-    order: TrainingOrder, step: int, windows_per_pass: int, ranks: Ranks, canaries: Canaries | None = None
-) -> tuple[list[Batch], dict[str, int]]:
-    """This rank's share of batch ``step``, cut into passes, in memory its device can fetch from; and the targets of all
-    ranks, by source.
-    """
-    windows = order.step(step)
-    share = order.share(windows, ranks.data_rank, ranks.data_size)
-    batches = [order.windows.batch(share[at : at + windows_per_pass]) for at in range(0, len(share), windows_per_pass)]
-    if canaries is not None:
-        canaries.plant(batches, step, ranks.data_rank, ranks.data_size)
-    if ranks.device.type == "cuda":
-        batches = [batch.pinned() for batch in batches]
-    return batches, order.windows.targets(windows)
 
 
 def accumulate(model: nn.Module, batches: list[Batch], targets: int, ranks: Ranks) -> Tensor:

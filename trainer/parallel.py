@@ -41,7 +41,7 @@ from torch.distributed.tensor.parallel import (
 from torch.nn.parallel import DistributedDataParallel
 
 from trainer.config import ParallelConfig, TrainConfig
-from trainer.model import Block, Decoder
+from trainer.model.decoder import Block, Decoder
 from trainer.rendezvous import meet
 
 T = TypeVar("T")

@@ -14,22 +14,21 @@ from pathlib import Path
 import torch
 
 from dataprep.shards import Manifest
-from trainer import record
-from trainer.checkpoint import Checkpoint, clear_leftovers, load_checkpoint
 from trainer.config import TrainConfig
-from trainer.data import TrainingOrder, Windows
-from trainer.evaluate import validation_windows
-from trainer.float8 import use_float8
-from trainer.ledger import Ledger
-from trainer.metrics import check_wandb
-from trainer.mixture import check_epochs, table
-from trainer.model import Decoder
+from trainer.data.batches import TrainingOrder, Windows
+from trainer.data.mixture import check_epochs, table
+from trainer.data.reading import Reading
+from trainer.feed import training_order, windows_of
+from trainer.model.decoder import Decoder
+from trainer.model.float8 import use_float8
 from trainer.optim import build_optimizer
 from trainer.parallel import Ranks
-from trainer.reading import Reading
-from trainer.stream import TokenStream
-from trainer.trained import CHECKPOINTS
-from trainer.watch import Watch
+from trainer.saved import record
+from trainer.saved.checkpoint import Checkpoint, clear_leftovers, load_checkpoint
+from trainer.saved.metrics import check_wandb
+from trainer.saved.trained import CHECKPOINTS
+from trainer.watch.ledger import Ledger
+from trainer.watch.watch import Watch
 
 
 @dataclass
@@ -75,7 +74,7 @@ def prepare(
     order = training_order(reading.stream("train", embedding_rows), config)
     plan = order.mixture.plan(config.steps)
     check_epochs(plan, config.data.max_epochs)
-    validation = validation_windows(reading.stream("validation", embedding_rows), config)
+    validation = windows_of(reading.stream("validation", embedding_rows), config)
     earlier = record.read(folder)
     checkpoint = _last_checkpoint(folder, ranks, say)
     step = checkpoint.step if checkpoint is not None else 0
@@ -112,18 +111,6 @@ def prepare(
     )
     _introduce(run, earlier is not None)
     return run
-
-
-def training_order(stream: TokenStream, config: TrainConfig) -> TrainingOrder:
-    """What a run of this configuration reads. Raises ``ValueError`` naming what does not fit the shards."""
-    windows = Windows(
-        stream,
-        config.model.context,
-        packing=config.data.packing,
-        mask_documents=config.data.mask_documents,
-    )
-    phases = [(phase.from_step, phase.weights) for phase in config.data.mixture]
-    return TrainingOrder(windows, config.seed, config.windows_per_step, phases)
 
 
 def speed_up(model: Decoder, config: TrainConfig, device: torch.device) -> None:

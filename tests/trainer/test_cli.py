@@ -12,8 +12,8 @@ import pytest
 from dataprep.shards import Manifest
 from tests.trainer.conftest import TINY, byte_tokenizer, random_documents, shard
 from trainer.cli import main
-from trainer.sample import Sampling, generate
-from trainer.trained import load_tokenizer, load_trained
+from trainer.saved.trained import load_tokenizer, load_trained
+from trainer.use.sample import Sampling, generate
 
 
 def call(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> int:

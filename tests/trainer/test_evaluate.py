@@ -11,11 +11,11 @@ from torch.nn.functional import cross_entropy
 from dataprep.shards import Manifest
 from tests.trainer.conftest import EOS, random_documents, shard, tiny_config, train_here
 from trainer import parallel
+from trainer.data.stream import Proof, TokenStream
 from trainer.evaluate import Evaluation, Losses, evaluate, evaluate_run, validation_windows
-from trainer.metrics import read_metrics
-from trainer.model import Decoder
-from trainer.stream import Proof, TokenStream
-from trainer.trained import load_trained
+from trainer.model.decoder import Decoder
+from trainer.saved.metrics import read_metrics
+from trainer.saved.trained import load_trained
 
 LENGTHS = {"a": 30, "b": 5}
 

@@ -12,7 +12,7 @@ import pytest
 from torch import nn
 
 from tests.trainer.conftest import train_here
-from trainer.metrics import read_metrics
+from trainer.saved.metrics import read_metrics
 
 STEPS = ("steps=20", "evaluate_every=20", "checkpoint_every=20")
 GOLDEN = {

@@ -8,8 +8,8 @@ from multiprocessing import get_context
 from pathlib import Path
 
 from tests.trainer.conftest import exact, train_here
-from trainer.checkpoint import checkpoints
-from trainer.metrics import read_metrics
+from trainer.saved.checkpoint import checkpoints
+from trainer.saved.metrics import read_metrics
 
 KILLS = 8
 SERVER = get_context("forkserver")

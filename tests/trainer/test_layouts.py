@@ -16,10 +16,10 @@ from torch.distributed.tensor import DTensor
 from dataprep.shards import Manifest
 from tests.trainer.conftest import exact, random_documents, shard, tiny_config
 from trainer import loop, parallel
-from trainer.checkpoint import checkpoints
-from trainer.metrics import read_metrics
 from trainer.optim import optimizer_tensors
 from trainer.prepare import Run, prepare
+from trainer.saved.checkpoint import checkpoints
+from trainer.saved.metrics import read_metrics
 
 FSDP = "parallel.strategy=fsdp"
 ONE: tuple[int, tuple[str, ...]] = (1, ())

@@ -17,13 +17,14 @@ import torch
 from dataprep.shards import Manifest
 from tests.trainer.conftest import TINY, exact, random_documents, shard, tiny_config, train_here
 from trainer import loop, parallel
-from trainer.checkpoint import checkpoints
+from trainer.data.stream import TokenStream
 from trainer.evaluate import evaluate
-from trainer.metrics import read_metrics
-from trainer.model import Decoder
+from trainer.feed import training_order
+from trainer.model.decoder import Decoder
 from trainer.optim import optimizer_tensors
-from trainer.prepare import Run, prepare, training_order
-from trainer.stream import TokenStream
+from trainer.prepare import Run, prepare
+from trainer.saved.checkpoint import checkpoints
+from trainer.saved.metrics import read_metrics
 
 
 def command(shards: Path, folder: Path, *assignments: str) -> list[str]:

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from tests.trainer.conftest import tiny_config
-from trainer.model import Decoder
+from trainer.model.decoder import Decoder
 from trainer.optim import build_optimizer, gradient_norm, optimizer_tensors, restore_optimizer, update
 
 CPU = torch.device("cpu")

@@ -15,9 +15,9 @@ from torch import multiprocessing
 
 from tests.trainer.conftest import TINY, exact, tiny_config, train_here
 from trainer import loop, parallel
-from trainer.checkpoint import checkpoints
-from trainer.metrics import read_metrics
 from trainer.prepare import prepare
+from trainer.saved.checkpoint import checkpoints
+from trainer.saved.metrics import read_metrics
 
 
 def torchrun_command(world_size: int, shards: Path, folder: Path, *assignments: str, restarts: int = 0) -> list[str]:

@@ -1,0 +1,32 @@
+"""Durable writing: whole, or as it was before."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from trainer.saved.files import replace_file
+
+
+class Kill(BaseException):
+    """Unwinds like a kill: nothing in the trainer catches it."""
+
+
+def die(*_: object) -> None:
+    raise Kill
+
+
+@pytest.mark.parametrize("name", ["fsync", "replace"])
+def test_a_killed_write_leaves_the_earlier_content_and_the_next_one_succeeds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    path = tmp_path / "run.json"
+    replace_file(path, b"before")
+    with monkeypatch.context() as patch:
+        patch.setattr(os, name, die)
+        with pytest.raises(Kill):
+            replace_file(path, b"after")
+    assert path.read_bytes() == b"before"
+    replace_file(path, b"after")
+    assert [file.name for file in tmp_path.iterdir()] == ["run.json"]
+    assert path.read_bytes() == b"after"
