@@ -17,16 +17,16 @@ from pipelines.run import CHAIN, Driver
 STAGES = [kind.name for kind in CHAIN if kind.name not in ("crawl", "passages")]  # those of every recipe
 
 
-def job(value, out, workers=0):
+def job(value, out, workers=0, until="shards"):
     logs = os.path.join(out, "_logs")
     os.makedirs(logs, exist_ok=True)
-    return Job(recipe=value, out=str(out), until="shards", workers=workers, logs=logs)
+    return Job(recipe=value, out=str(out), until=until, workers=workers, logs=logs)
 
 
-def drive(value, out, workers=0, runner=None):
-    """Run the whole chain; returns which stages ran and which were skipped."""
+def drive(value, out, workers=0, runner=None, until="shards"):
+    """Run the chain; returns which stages ran and which were skipped."""
     events = []
-    driver = Driver(job(value, str(out), workers), runner)
+    driver = Driver(job(value, str(out), workers, until), runner)
     driver.emit = lambda event, **values: events.append((event, values.get("stage")))
     driver.run()
     return [s for e, s in events if e == "done"], [s for e, s in events if e == "skip"]

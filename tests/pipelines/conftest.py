@@ -1,5 +1,7 @@
 """The small corpus, and one finished run over it that other ways of running are compared with."""
 
+import shutil
+
 import pytest
 
 from tests.pipelines.chain import STAGES, drive
@@ -20,3 +22,9 @@ def finished(library, tmp_path_factory):
     ran, skipped = drive(recipe(library), out)
     assert (ran, skipped) == (STAGES, [])
     return out
+
+
+@pytest.fixture
+def copied(finished, tmp_path):
+    """That run in a place of its own, to go on from."""
+    return shutil.copytree(finished, tmp_path / "out")

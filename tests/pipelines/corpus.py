@@ -7,6 +7,7 @@ import gzip
 import io
 import json
 import pydoc
+from functools import cache
 from pathlib import Path
 
 from warcio.statusandheaders import StatusAndHeaders
@@ -28,6 +29,7 @@ def _page(module):
     return pydoc.html.page(pydoc.describe(object_), pydoc.html.document(object_, name))
 
 
+@cache
 def _text(module):
     object_, name = pydoc.resolve(module)
     return pydoc.plain(pydoc.text.document(object_, name))

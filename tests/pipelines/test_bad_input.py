@@ -1,9 +1,28 @@
 """Whatever is wrong with a recipe, an option or the input is said in one line, without a traceback."""
 
+import subprocess
+import sys
+
 import pytest
 
-from tests.pipelines.chain import one_line, run_cli
+from pipelines.cli import main
+from tests.pipelines.chain import command_line, one_line, run_cli
 from tests.pipelines.corpus import recipe
+
+
+@pytest.fixture
+def run_here(tmp_path, monkeypatch, capsys):
+    """As `run_cli`, in this process: for what is refused before a run has begun."""
+
+    def run(value, *arguments):
+        command = command_line(tmp_path, value, *arguments)
+        monkeypatch.setattr(sys, "argv", ["dataprep", *command[command.index("run") :]])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        said = capsys.readouterr()
+        return subprocess.CompletedProcess(command, ended.value.code, said.out, said.err)
+
+    return run
 
 
 def test_a_missing_path_is_named_in_one_line(library, tmp_path):
@@ -39,16 +58,16 @@ def test_a_corpus_of_which_nothing_is_kept_is_said_in_one_line(library, tmp_path
         ({"sources": []}, ("sources", "at least 1")),
     ],
 )
-def test_a_mistake_in_a_recipe_is_one_line_with_field_value_and_what_is_allowed(library, tmp_path, change, words):
-    one_line(run_cli(tmp_path, {**recipe(library), **change}), *words)
+def test_a_mistake_in_a_recipe_is_one_line_with_field_value_and_what_is_allowed(library, run_here, change, words):
+    one_line(run_here({**recipe(library), **change}), *words)
 
 
 @pytest.mark.parametrize(
     ("out", "word"), [("/proc/nope", "/proc/nope"), ("memory://x", "gs://"), ("{tmp}/recipe.yaml", "recipe.yaml")]
 )
-def test_an_unusable_out_is_one_line(library, tmp_path, out, word):
-    one_line(run_cli(tmp_path, recipe(library), "--out", out.format(tmp=tmp_path)), word)
+def test_an_unusable_out_is_one_line(library, run_here, tmp_path, out, word):
+    one_line(run_here(recipe(library), "--out", out.format(tmp=tmp_path)), word)
 
 
-def test_an_unknown_option_is_one_line_with_a_hint(library, tmp_path):
-    one_line(run_cli(tmp_path, recipe(library), "--temp_locatoin", "x"), "--temp_locatoin", "--temp_location")
+def test_an_unknown_option_is_one_line_with_a_hint(library, run_here):
+    one_line(run_here(recipe(library), "--temp_locatoin", "x"), "--temp_locatoin", "--temp_location")

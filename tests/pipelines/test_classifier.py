@@ -108,12 +108,21 @@ def test_an_interrupted_training_stops_and_leaves_nothing(tmp_path: Path) -> Non
     for name in "pn":
         write_jsonl(inputs / f"{name}.jsonl", [f"{name} {n} {'word ' * 200}" for n in range(200)])
     paths = ["--positive", f"{inputs}/p.jsonl", "--negative", f"{inputs}/n.jsonl", "--out", str(tmp_path / "model")]
-    process = subprocess.Popen([*COMMAND, *paths, "--set", "epoch=1000000"], stdout=subprocess.PIPE, text=True)
-    assert process.stdout is not None
-    for line in process.stdout:
-        if line == "training\n":
-            break
-    time.sleep(0.5)
-    process.send_signal(signal.SIGINT)
-    assert process.wait(60) == 130
+    # where the tests themselves were started in the background, an interrupt may be ignored, which children inherit
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        process = subprocess.Popen([*COMMAND, *paths, "--set", "epoch=1000000"], stdout=subprocess.PIPE, text=True)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    try:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if line == "training\n":
+                break
+        time.sleep(0.5)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(60) == 130
+    finally:
+        process.kill()  # it would train for hours
+        process.wait()
     assert os.listdir(tmp_path) == ["in"]

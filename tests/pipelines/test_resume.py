@@ -4,6 +4,7 @@ import itertools
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,7 +18,7 @@ import pytest
 from dataprep import storage
 from pipelines.run import locked
 from tests.pipelines.chain import STAGES, assert_same, command_line, data, drive, job, one_line, run_cli, start_cli
-from tests.pipelines.corpus import recipe, write_corpus
+from tests.pipelines.corpus import recipe
 
 
 @pytest.mark.parametrize(
@@ -29,29 +30,27 @@ from tests.pipelines.corpus import recipe, write_corpus
         (("description", "other words"), None),
     ],
 )
-def test_a_changed_setting_re_runs_exactly_the_stages_that_depend_on_it(library, tmp_path, change, first):
-    drive(recipe(library), tmp_path)
+def test_a_changed_setting_re_runs_exactly_the_stages_that_depend_on_it(library, finished, copied, change, first):
     changed = {**recipe(library), change[0]: change[1]}
     dependent = STAGES[STAGES.index(first) :] if first else []
-    assert drive(changed, tmp_path) == (dependent, [s for s in STAGES if s not in dependent])
-    # and back: the same bytes as ever
-    drive(recipe(library), tmp_path)
+    assert drive(changed, copied) == (dependent, [s for s in STAGES if s not in dependent])
+    drive(recipe(library), copied)
+    assert_same(data(copied), data(finished))
 
 
-def test_documents_that_are_clean_already_need_no_clean_stage(library, tmp_path):
-    drive(recipe(library), tmp_path / "out")
+def test_documents_that_are_clean_already_need_no_clean_stage(library, copied, tmp_path):
     value = {**recipe(library), "clean": None, "shards": {"columns": ["html.profile"], "tokens_per_shard": 100_000}}
-    ran, skipped = drive(value, tmp_path / "out")
+    ran, skipped = drive(value, copied)
     assert (skipped, ran) == (["documents"], ["unique", "tokenizer", "shards"])
-    assert not (tmp_path / "out" / "clean").exists()
-    documents, unique = (storage.read_json(str(tmp_path / "out" / s / "_stage.json")) for s in ("documents", "unique"))
+    assert not (copied / "clean").exists()
+    documents, unique = (storage.read_json(str(copied / s / "_stage.json")) for s in ("documents", "unique"))
     assert unique["counts"]["documents_in"] == documents["counts"]["kept"]
     drive(value, tmp_path / "anew")
-    assert_same(data(tmp_path / "out"), data(tmp_path / "anew"))
-    kept = next((tmp_path / "out" / "unique" / "kept").glob("*.parquet"))
+    assert_same(data(copied), data(tmp_path / "anew"))
+    kept = next((copied / "unique" / "kept").glob("*.parquet"))
     name = pq.read_table(kept, columns=["id"])["id"][0].as_py().hex()
     for command in (["inspect"], ["why", "--id", name], ["report"], ["stats"]):
-        place = [command[0], str(tmp_path / "out"), *command[1:]]
+        place = [command[0], str(copied), *command[1:]]
         said = subprocess.run([sys.executable, "-m", "pipelines.cli", *place], capture_output=True, text=True)
         assert said.returncode == 0, said.stderr
     asked = command_line(tmp_path, value)
@@ -60,12 +59,10 @@ def test_documents_that_are_clean_already_need_no_clean_stage(library, tmp_path)
 
 
 def test_a_changed_input_file_is_noticed(library, tmp_path):
-    folder = tmp_path / "corpus"
-    write_corpus(folder)
-    drive(recipe(folder), tmp_path / "out")
+    folder = shutil.copytree(library, tmp_path / "corpus")
+    drive(recipe(folder), tmp_path / "out", until="documents")
     (folder / "library" / "added.txt").write_text("A new page about the weather and the sea. " * 40)
-    ran, _ = drive(recipe(folder), tmp_path / "out")
-    assert ran[0] == "documents"
+    assert drive(recipe(folder), tmp_path / "out", until="documents") == (["documents"], [])
 
 
 @pytest.mark.parametrize("workers", [0, 2])
@@ -138,26 +135,22 @@ def test_two_runs_in_one_directory_are_refused(library, tmp_path):
         one_line(run_cli(tmp_path, recipe(library)), "another run is at work", str(tmp_path / "out"))
 
 
-def test_a_file_url_is_the_same_place_as_its_path(library, tmp_path):
-    assert run_cli(tmp_path, recipe(library)).returncode == 0
-    again = run_cli(tmp_path, recipe(library), "--out", f"file://{tmp_path}/out")
+def test_a_file_url_is_the_same_place_as_its_path(library, copied, tmp_path):
+    again = run_cli(tmp_path, recipe(library), "--out", f"file://{copied}")
     assert "nothing to do" in again.stdout
 
 
 def test_a_run_below_its_own_input_does_not_read_what_it_wrote(library, tmp_path):
-    folder = tmp_path / "all"
-    write_corpus(folder)
+    folder = shutil.copytree(library / "library", tmp_path / "all")
     value = recipe(library)
     value["sources"] = [{"name": "all", "files": {"paths": [str(folder)]}}]
     drive(value, folder / "out")
     assert drive(value, folder / "out") == ([], STAGES)
 
 
-def test_a_stage_whose_files_were_lost_is_made_again(library, tmp_path):
-    drive(recipe(library), tmp_path)
-    before = data(tmp_path)
-    os.unlink(tmp_path / "unique" / "kept" / "part-00001.parquet")
-    (tmp_path / "clean" / "notes.txt").write_text("not ours, not in the way")
-    ran, _ = drive(recipe(library), tmp_path)
+def test_a_stage_whose_files_were_lost_is_made_again(library, finished, copied):
+    os.unlink(copied / "unique" / "kept" / "part-00001.parquet")
+    (copied / "clean" / "notes.txt").write_text("not ours, not in the way")
+    ran, _ = drive(recipe(library), copied)
     assert ran == ["unique", "tokenizer", "shards"]
-    assert_same({name: bytes_ for name, bytes_ in data(tmp_path).items() if name != "clean/notes.txt"}, before)
+    assert_same({name: bytes_ for name, bytes_ in data(copied).items() if name != "clean/notes.txt"}, data(finished))
