@@ -12,10 +12,12 @@ from dataprep.shards import Manifest
 from tests.trainer.conftest import EOS, random_documents, shard, tiny_config, train_here
 from trainer import parallel
 from trainer.data.stream import Proof, TokenStream
-from trainer.evaluate import Evaluation, Losses, evaluate, evaluate_run, validation_windows
+from trainer.evaluate import Losses, evaluate
+from trainer.feed import windows_of
 from trainer.model.decoder import Decoder
 from trainer.saved.metrics import read_metrics
 from trainer.saved.trained import load_trained
+from trainer.use.evaluation import Evaluation, evaluate_run
 
 LENGTHS = {"a": 30, "b": 5}
 
@@ -35,7 +37,7 @@ def losses_of(shards: Path, model: Decoder, tokens: int, proof: Proof | None = N
     config = tiny_config()
     stream = TokenStream(Manifest.load(str(shards)), "validation", 64, **({"proof": proof} if proof else {}))
     with parallel.start(config) as ranks:
-        return evaluate(model, validation_windows(stream, config), tokens, 3, ranks)
+        return evaluate(model, windows_of(stream, config), tokens, 3, ranks)
 
 
 def model_of() -> Decoder:

@@ -8,7 +8,7 @@ import torch
 
 from dataprep.shards import Manifest
 from tests.trainer.conftest import EOS, random_documents, tiny_config, train_here
-from tests.trainer.test_watch import build, easy
+from tests.trainer.watch.test_watch import build, easy
 from trainer import loop, parallel
 from trainer.config import CanaryConfig, TrainConfig
 from trainer.data.batches import IGNORE, TrainingOrder
