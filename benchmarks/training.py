@@ -4,9 +4,10 @@
 
 Each loop runs in a process of its own; rounds are interleaved and the best of each counts, for other work may be on
 the machine. Tokens a second of CPU time are what is compared, over ``--steps`` steps after ``--warm`` ones. Ours is the
-whole of ``trainer train``: proven reading, metrics and TensorBoard each step, and a checkpoint at the end. nanoGPT's is
-`benchmarks/rivals/nanogpt.py`, its inner width such that a block has as many parameters as ours. Trainer, without
-logging or saving, has a Llama of exactly our shape. RIVALS has benchmarks/rivals/training.txt.
+whole of ``trainer train`` but for evaluation: proven reading, steps watched, metrics and TensorBoard each step, a
+checkpoint at the end. nanoGPT's is `benchmarks/rivals/nanogpt.py`, its inner width such that a block has as many
+parameters as ours. Trainer, without logging or saving, has a Llama of exactly our shape. RIVALS has
+benchmarks/rivals/training.txt.
 """
 
 import argparse
@@ -27,6 +28,7 @@ from trainer.config import TrainConfig, load_config, parse_config
 from trainer.data.stream import TokenStream
 from trainer.prepare import prepare
 from trainer.saved import record
+from trainer.saved.metrics import read_metrics
 
 RIVALS = Path(__file__).parent / "rivals"
 MOST_TOKENS = 4_000_000
@@ -44,7 +46,7 @@ def ours(settings: dict[str, Any]) -> dict[str, float]:
                 wall, cpu = time.perf_counter(), time.process_time()
                 loop.train(run)
                 used = {"wall": time.perf_counter() - wall, "cpu": time.process_time() - cpu}
-        used |= {"loss": json.loads((Path(name) / "metrics.jsonl").read_text().splitlines()[-1])["loss"]}
+        used |= {"loss": [row["loss"] for row in read_metrics(Path(name)) if "loss" in row][-1]}
     return used | {"parameters": run.model.parameter_count()}
 
 
@@ -92,7 +94,13 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=30)
     parser.add_argument("--rounds", type=int, default=3)
     arguments = parser.parse_args()
-    quiet = ["device=cpu", "evaluate_every=1000000", "evaluate_tokens=1", "checkpoint_every=1000000"]
+    quiet = [
+        "device=cpu",
+        "evaluate_every=1000000",
+        "evaluate_tokens=1",
+        "checkpoint_every=1000000",
+        "watch.sample_tokens=0",
+    ]
     config = load_config(arguments.preset, assignments=[*quiet, *arguments.set])
     with tempfile.TemporaryDirectory() as name:
         settings = settings_of(arguments.shards, config, arguments.threads, arguments.warm, arguments.steps, Path(name))
