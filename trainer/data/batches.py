@@ -169,13 +169,13 @@ class Windows:
             return Batch(windows, rows[:, :-1], rows[:, 1:])
         # one block: three arrays are given back to the system after each batch and their pages faulted in anew
         block = np.empty((2 + self.mask_documents, len(windows), self.context), np.int64)
-        ids, targets, *positions = (array.reshape(-1) for array in block)
+        ids, targets, *positions = block.reshape(len(block), -1)
         length, order = _with_padding(pieces, room)
         eos = np.full(self.context + 1, self.stream.manifest.eos_id)
         runs += [eos[: tokens + 1] for tokens in length[len(runs) :].tolist()]
         runs = [runs[run] for run in order.tolist()]
         np.concatenate([NOTHING, *(run[1:] for run in runs)], out=targets)
-        ids[1:] = targets[:-1]
+        ids[1:] = targets[:-1]  # all but the first of each piece
         ids[np.cumsum(length[order]) - length[order]] = [run[0] for run in runs]
         for row in np.flatnonzero(room).tolist():
             block[1, row, -room[row] :] = IGNORE

@@ -56,12 +56,11 @@ def pack(lengths: NDArray[np.int64], windows: int, context: int) -> Packing:
     whole, rest = np.divmod(lengths, context)
     filled = int(whole.sum())
     longest_first = np.argsort(-rest, kind="stable")[: int(np.count_nonzero(rest))]
-    ends = np.cumsum(rest[longest_first])
-    window, length = _best_fit(rest[longest_first], windows - filled, context)
-    begins = np.cumsum(length) - length
-    rank = np.searchsorted(ends, begins, side="right")
+    window, length, last = _best_fit(rest[longest_first], windows - filled, context)
+    rank = np.cumsum(last) - last
     document = longest_first[rank]
-    offset = whole[document] * context + begins - (ends[rank] - rest[document])
+    before = np.cumsum(rest[longest_first]) - rest[longest_first]
+    offset = whole[document] * context + np.cumsum(length) - length - before[rank]
     return Packing(
         np.concatenate([np.arange(filled), filled + window]),
         np.concatenate([np.repeat(np.arange(len(lengths)), whole), document]),
@@ -70,8 +69,10 @@ def pack(lengths: NDArray[np.int64], windows: int, context: int) -> Packing:
     )
 
 
-def _best_fit(lengths: NDArray[np.int64], windows: int, context: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """(window, tokens) of each piece of the documents laid end to end, for lengths that never rise.
+def _best_fit(lengths: NDArray[np.int64], windows: int, context: int) -> NDArray[np.int64]:
+    """(window, tokens, whether it is its document's last) of each piece of the documents laid end to end, [3, pieces].
+
+    ``lengths`` never rise.
 
     ``rooms`` has bit r set while some window has room for exactly r tokens: the best fit is the lowest bit from the
     length on, the largest room the highest bit. Windows that would be filled alike, one after the other, are filled at
@@ -83,7 +84,7 @@ def _best_fit(lengths: NDArray[np.int64], windows: int, context: int) -> tuple[N
     breaks = np.flatnonzero(np.diff(lengths, prepend=0))
     counts = np.diff(np.append(breaks, len(lengths)))
     filled: list[int] = []
-    alike = []  # windows that are filled alike, pieces in each, tokens in a piece
+    alike = []  # windows that are filled alike, pieces in each, tokens in a piece, whether it is its document's last
     for length, count in zip(lengths[breaks].tolist(), counts.tolist(), strict=True):
         left = length  # of the first document that is not placed yet: less than ``length`` once it is cut
         while count:
@@ -102,7 +103,7 @@ def _best_fit(lengths: NDArray[np.int64], windows: int, context: int) -> tuple[N
             if not with_room[room]:
                 rooms ^= 1 << room
             filled += found
-            alike.append((len(found), pieces, taken))
+            alike.append((len(found), pieces, taken, fits > 0))
             remains = room - pieces * taken
             if remains:
                 with_room[remains] += found
@@ -112,9 +113,9 @@ def _best_fit(lengths: NDArray[np.int64], windows: int, context: int) -> tuple[N
                 count -= len(found) * pieces
             else:
                 left -= len(found) * room
-    number, pieces_each, tokens = np.array(alike, np.int64).reshape(-1, 3).T
-    each = np.repeat(pieces_each, number)
-    return np.repeat(np.array(filled, np.int64), each), np.repeat(tokens, number * pieces_each)
+    number, each, tokens, last = np.array(alike, np.int64).reshape(-1, 4).T
+    window = np.repeat(np.array(filled, np.int64), np.repeat(each, number))
+    return np.stack([window, np.repeat(tokens, number * each), np.repeat(last, number * each)])
 
 
 class Packed:
