@@ -303,11 +303,17 @@ def trace(
     token: Annotated[int | None, typer.Option(help="Which token of the shard, from 0.")] = None,
     position: Annotated[int | None, typer.Option(help="Instead: which token of all shards of the split.")] = None,
     split: Annotated[str, typer.Option(help="With --position: train or validation.")] = "train",
+    step: Annotated[int | None, typer.Option(help="DIR is a trainer's run: which update, from 1.")] = None,
+    top: Annotated[int | None, typer.Option(help="With --step: at most so many documents.")] = None,
 ) -> None:
-    """Where one token of the shards came from: document, URL, locator, and the text around it."""
+    """Where one token of the shards came from, or with --step what a trainer's update saw: document, URL, text."""
     from pipelines import show_shards
 
     with user_errors():
+        if step is not None and (shard, token, position) == (None, None, None):
+            raise typer.Exit(show_shards.trace_step(directory, step, top))
+        if step is not None or top is not None:
+            raise ValueError("trace: --step goes with a trainer's run and --top, not with a shard's token")
         show_shards.trace(console, directory, shard, token, position, split)
 
 

@@ -1,7 +1,10 @@
 """What the command line prints about shards: their figures, whether they are whole, and where a token came from."""
 
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from time import monotonic
 from typing import cast
 
@@ -80,7 +83,7 @@ def trace(console: Console, out: str, shard: str | None, token: int | None, posi
     directory = shards_in(out)
     loaded = Manifest.load(directory)
     if (shard is None) != (token is None) or (shard is None) == (position is None):
-        raise ValueError("trace needs --shard with --token, or --position")
+        raise ValueError("trace needs --shard with --token, or --position, or --step")
     if position is not None:
         try:
             info, token = shard_of(loaded, split, position)
@@ -96,6 +99,17 @@ def trace(console: Console, out: str, shard: str | None, token: int | None, posi
     console.print(trace_table(found))
     console.print()
     console.print(marked(found), soft_wrap=True)
+
+
+def trace_step(run: str, step: int, top: int | None) -> int:
+    """Have the trainer, which nothing here imports, print the documents that an update of its run saw; its exit code.
+
+    Raises ``ValueError`` when ``run`` is not a trainer's.
+    """
+    if not (Path(run) / "run.json").is_file():
+        raise ValueError(f"{run}: no run.json; --step asks for a run directory of trainer train")
+    options = ["--step", str(step), *(["--top", str(top)] if top is not None else [])]
+    return subprocess.run([sys.executable, "-m", "trainer", "trace", *options, "--", run]).returncode
 
 
 def stats_tables(figures: Statistics) -> list[Table]:

@@ -5,6 +5,7 @@ import hashlib
 import json
 import multiprocessing
 import os
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
@@ -19,6 +20,7 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from dataprep.shards import Manifest, WrittenShard, fingerprint, shard_name, token_dtype, write_shard
 from trainer import loop, parallel
 from trainer.config import TrainConfig, load_config
+from trainer.data.documents import Pieces
 from trainer.prepare import Run, prepare
 
 # one thread: models this small only wait for a second one. The subprocesses of the tests inherit it
@@ -136,3 +138,11 @@ def exact(rows: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     """Metrics without what a clock measured."""
     for row in rows:
         yield {name: value for name, value in row.items() if name not in ("tokens_per_second", "mfu")}
+
+
+def columns_of(pieces: Pieces) -> Iterator[tuple[int, int, int, int]]:
+    """(row, column, start, length) of what fills rows from the left."""
+    filled: Counter[int] = Counter()
+    for row, start, length in zip(*(array.tolist() for array in pieces), strict=True):
+        yield row, filled[row], start, length
+        filled[row] += length

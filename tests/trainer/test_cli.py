@@ -1,6 +1,7 @@
 """The commands as a person meets them."""
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+import pipelines.cli
 from dataprep.shards import Manifest
 from tests.trainer.conftest import TINY, byte_tokenizer, random_documents, shard
 from trainer.cli import main
@@ -199,3 +201,53 @@ def test_trace_and_report_of_something_else_are_one_line(
     for command in (("report", tmp_path), ("trace", tmp_path, "--step", 1)):
         assert call(monkeypatch, *command) == 2
         assert "no run.json, not a run directory of trainer train" in capsys.readouterr().err
+
+
+def dataprep_trace(*arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "pipelines.cli", "trace", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, env=os.environ | environment, timeout=120)
+
+
+def test_dataprep_traces_a_step_as_the_trainer_does(
+    corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = tmp_path / "run"
+    assert call(monkeypatch, "train", corpus, "--run", run, "--steps", 2, *tiny()) == 0
+    capsys.readouterr()
+    options = ["--step", 2, "--top", 1]
+    assert call(monkeypatch, "trace", run, *options) == 0
+    found = dataprep_trace(run, *options)
+    assert (found.returncode, found.stdout, found.stderr) == (0, capsys.readouterr().out, "")
+    assert found.stdout.count("  a  a/train-00000.arrow row ") == 1
+    refused = dataprep_trace(run, "--step", 3)
+    assert (refused.returncode, refused.stderr) == (2, "trainer: --step 3: allowed is 1 to 2\n")
+
+    (tmp_path / "torch.py").write_text("raise ModuleNotFoundError('as without the extra', name='torch')")
+    refused = dataprep_trace(run, "--step", 1, PYTHONPATH=str(tmp_path))
+    assert refused.returncode == 2
+    assert "the package 'torch' is not installed" in refused.stderr
+    assert refused.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--step", 1], "{run}: no run.json; --step asks for a run directory of trainer train"),
+        (["--step", 1, "--shard", "a"], "trace: --step goes with"),
+        (["--step", 1, "--position", 1], "trace: --step goes with"),
+        (["--position", 1, "--top", 1], "trace: --step goes with"),
+    ],
+)
+def test_a_step_of_what_is_not_a_run_or_beside_a_token_is_refused_in_one_line(
+    options: list[object],
+    said: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["dataprep", "trace", str(tmp_path), *map(str, options)])
+    with pytest.raises(SystemExit, match="2"):
+        pipelines.cli.main()
+    error = capsys.readouterr().err
+    assert error.startswith(f"error: {said.format(run=tmp_path)}")
+    assert error.count("\n") == 1

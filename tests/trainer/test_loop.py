@@ -15,7 +15,7 @@ import pytest
 import torch
 
 from dataprep.shards import Manifest
-from tests.trainer.conftest import TINY, exact, random_documents, shard, tiny_config, train_here
+from tests.trainer.conftest import TINY, columns_of, exact, random_documents, shard, tiny_config, train_here
 from trainer import loop, parallel
 from trainer.data.stream import TokenStream
 from trainer.evaluate import evaluate
@@ -194,7 +194,7 @@ def test_a_masked_step_has_the_loss_of_its_documents_each_computed_alone(shards:
     windows = order.step(0)
     batch = order.windows.batch(windows)
     alone = 0.0
-    for row, column, _, length in order.windows.documents.split(order.windows.pieces(windows)).places():
+    for row, column, _, length in columns_of(order.windows.documents.split(order.windows.pieces(windows))):
         part = slice(row, row + 1), slice(column, column + length)
         alone += model(batch.ids_bt[part], batch.targets_bt[part]).item()
     targets = sum(order.windows.targets(windows).values())

@@ -22,7 +22,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import groupby
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 import torch
@@ -33,7 +33,7 @@ from trainer.data.documents import Documents, Pieces, Places
 from trainer.data.mixture import Mixture, Size
 from trainer.data.packing import Packed
 from trainer.data.permutation import permute
-from trainer.data.stream import TokenStream
+from trainer.data.stream import NOTHING, TokenStream
 
 IGNORE = -100
 """The target of padding; torch's cross-entropy passes over this value by default."""
@@ -162,49 +162,41 @@ class Windows:
     def batch(self, windows: NDArray[np.int64]) -> Batch:
         pieces = self.pieces(windows)
         runs, damaged = self._read(pieces)
-        filled = np.bincount(pieces.row, pieces.length, minlength=len(windows)).astype(np.int64)
-        whole = len(pieces.row) == len(windows) and bool((filled == self.context).all())
+        room = self.context - np.bincount(pieces.row, pieces.length, minlength=len(windows)).astype(np.int64)
+        whole = len(pieces.row) == len(windows) and not room.any()
         if whole and not self.mask_documents and not len(damaged):
-            rows = torch.from_numpy(runs.reshape(len(windows), self.context + 1))
+            rows = torch.from_numpy(np.concatenate([NOTHING, *runs]).reshape(len(windows), self.context + 1))
             return Batch(windows, rows[:, :-1], rows[:, 1:])
         # one block: three arrays are given back to the system after each batch and their pages faulted in anew
-        ids, targets, *positions = np.empty((2 + self.mask_documents, len(windows), self.context), np.int64)
-        at = 0
-        for row, column, _, length in pieces.places():
-            ids[row, column : column + length] = runs[at : at + length]
-            targets[row, column : column + length] = runs[at + 1 : at + 1 + length]
-            at += length + 1
-        targets[pieces.row[damaged]] = IGNORE
-        for row, end in enumerate(filled.tolist()):
-            ids[row, end:] = self.stream.manifest.eos_id
-            targets[row, end:] = IGNORE
+        block = np.empty((2 + self.mask_documents, len(windows), self.context), np.int64)
+        ids, targets, *positions = block.reshape(len(block), -1)
+        length, order = _with_padding(pieces, room)
+        eos = np.full(self.context + 1, self.stream.manifest.eos_id)
+        runs += [eos[: tokens + 1] for tokens in length[len(runs) :].tolist()]
+        runs = [runs[run] for run in order.tolist()]
+        np.concatenate([NOTHING, *(run[1:] for run in runs)], out=targets)
+        ids[1:] = targets[:-1]  # all but the first of each piece
+        ids[np.cumsum(length[order]) - length[order]] = [run[0] for run in runs]
+        for row in np.flatnonzero(room).tolist():
+            block[1, row, -room[row] :] = IGNORE
+        block[1, pieces.row[damaged]] = IGNORE
         for array in positions:
-            self._count(pieces, filled, array)
-        return Batch(windows, torch.from_numpy(ids), torch.from_numpy(targets), *map(torch.from_numpy, positions))
+            if self.packing == "windows":
+                length, order = _with_padding(self.documents.split(pieces), room)
+            counting = np.arange(self.context)
+            np.concatenate([NOTHING, *(counting[:tokens] for tokens in length[order].tolist())], out=array)
+        return Batch(windows, *map(torch.from_numpy, block))
 
-    def _count(self, pieces: Pieces, filled: NDArray[np.int64], positions: NDArray[np.int64]) -> None:
-        """Fill in each token's place in its document; ``filled`` tokens of a row are not padding."""
-        counting = np.arange(self.context)
-        for row, end in enumerate(filled.tolist()):
-            positions[row, end:] = counting[: self.context - end]
-        apart = self.documents.split(pieces) if self.packing == "windows" else pieces
-        for row, column, _, length in apart.places():
-            positions[row, column : column + length] = counting[:length]
-
-    def _read(self, pieces: Pieces) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """(the tokens of each piece after the one before it, laid end to end; the pieces that touch damage).
+    def _read(self, pieces: Pieces) -> tuple[list[NDArray[Any]], NDArray[np.int64]]:
+        """(the tokens of each piece after the one before it; the pieces that touch damage).
 
         EOS is before the stream's first token.
         """
-        runs = np.empty(int(pieces.length.sum()) + len(pieces.length), np.int64)
-        before = pieces.start - 1
-        if len(before) and before.min() < 0:  # read from the first token on, then moved up by one
-            lengths = pieces.length + (before >= 0)
-            short = np.empty(int(lengths.sum()), np.int64)
-            damaged = self.stream.read_runs(np.maximum(before, 0), lengths, short)
-            runs[:] = np.insert(short, (np.cumsum(lengths) - lengths)[before < 0], self.stream.manifest.eos_id)
-            return runs, damaged
-        return runs, self.stream.read_runs(before, pieces.length + 1, runs)
+        begins = pieces.start == 0
+        runs, damaged = self.stream.runs(pieces.start - ~begins, pieces.length + ~begins)
+        for piece in np.flatnonzero(begins).tolist():
+            runs[piece] = np.append(self.stream.manifest.eos_id, runs[piece])
+        return runs, damaged
 
     def pieces(self, windows: NDArray[np.int64]) -> Pieces:
         """The runs of tokens that fill these windows; row i is ``windows[i]``."""
@@ -319,3 +311,10 @@ def _stretches(stream: TokenStream) -> list[tuple[str, int, int]]:
     if len({name for name, _, _ in found}) < len(found):
         raise ValueError(f"{stream.manifest.path}: a source's shards are not listed one after the other")
     return found
+
+
+def _with_padding(pieces: Pieces, room: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """(the lengths of the pieces and then of what pads the rows that have ``room``; the order that fills row by row)"""
+    short = np.flatnonzero(room)
+    row = np.concatenate([pieces.row, short])
+    return np.concatenate([pieces.length, room[short]]), np.argsort(row, kind="stable")

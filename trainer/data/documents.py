@@ -4,7 +4,6 @@ Only the offsets of shards that are asked about are touched, and few are kept: a
 """
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -22,12 +21,6 @@ class Pieces(NamedTuple):
     row: NDArray[np.int64]
     start: NDArray[np.int64]
     length: NDArray[np.int64]
-
-    def places(self) -> Iterator[tuple[int, int, int, int]]:
-        """(row, column, start, length) of each piece."""
-        before = np.cumsum(self.length) - self.length
-        columns = before - before[np.searchsorted(self.row, self.row)]
-        return zip(self.row.tolist(), columns.tolist(), self.start.tolist(), self.length.tolist(), strict=True)
 
 
 class Places(NamedTuple):
@@ -61,14 +54,21 @@ class Documents:
 
     def split(self, pieces: Pieces) -> Pieces:
         """The same tokens, cut wherever a document begins."""
-        cuts = []
-        for start, length in zip(pieces.start.tolist(), pieces.length.tolist(), strict=True):
-            cuts.append(np.append(start, self.starts(start + 1, start + length)))
-        counts = np.array([len(cut) for cut in cuts], np.int64)
-        start = np.concatenate([*cuts, np.empty(0, np.int64)])
-        following = np.append(start[1:], 0)
-        following[np.cumsum(counts) - 1] = pieces.start + pieces.length
-        return Pieces(np.repeat(pieces.row, counts), start, following - start)
+        piece, shard, begin, end = self.stream.by_shard(pieces.start, pieces.start + pieces.length)
+        base = self.stream.starts[shard]
+        parts, starts = [np.arange(len(shard))], [base + begin]
+        for number in np.unique(shard).tolist():
+            here, offsets = np.flatnonzero(shard == number), self.stream.offsets(number)[:-1]
+            low, high = offsets.searchsorted(begin[here], side="right"), offsets.searchsorted(end[here])
+            parts.append(np.repeat(here, high - low))
+            starts.append(self._shards[number] + offsets[np.repeat(low, high - low) + counters(high - low)])
+        part = np.concatenate(parts)
+        order = np.argsort(part, kind="stable")
+        part, start = part[order], np.concatenate(starts)[order]
+        stop = np.append(start[1:], 0)
+        last = np.append(part[1:], -1) != part
+        stop[last] = (base + end)[part[last]]
+        return Pieces(pieces.row[piece[part]], start, stop - start)
 
     def places(self, pieces: Pieces) -> Places:
         """The documents that pieces are of."""
@@ -81,3 +81,8 @@ class Documents:
             document[here] = np.searchsorted(offsets, local[here], side="right") - 1
             offset[here] = local[here] - offsets[document[here]]
         return Places(whole.row, shard, document, offset, whole.length)
+
+
+def counters(counts: NDArray[np.int64]) -> NDArray[np.int64]:
+    """0 … n - 1 for each n, one after the other."""
+    return np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)

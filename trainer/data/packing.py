@@ -20,7 +20,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from trainer.data.documents import Documents, Pieces
+from trainer.data.documents import Documents, Pieces, counters
 from trainer.data.permutation import permute, seeded_number
 
 BLOCK = 4_096
@@ -56,56 +56,66 @@ def pack(lengths: NDArray[np.int64], windows: int, context: int) -> Packing:
     whole, rest = np.divmod(lengths, context)
     filled = int(whole.sum())
     longest_first = np.argsort(-rest, kind="stable")[: int(np.count_nonzero(rest))]
-    placed = np.array(_best_fit(rest[longest_first], windows - filled, context), np.int64).reshape(-1, 5)
-    rank, count, window, offset, length = placed.T
-    together = np.repeat(rank - (np.cumsum(count) - count), count) + np.arange(count.sum())
-    document = longest_first[together]
+    window, length, last = _best_fit(rest[longest_first], windows - filled, context)
+    rank = np.cumsum(last) - last
+    document = longest_first[rank]
+    before = np.cumsum(rest[longest_first]) - rest[longest_first]
+    offset = whole[document] * context + np.cumsum(length) - length - before[rank]
     return Packing(
-        np.concatenate([np.arange(filled), filled + np.repeat(window, count)]),
+        np.concatenate([np.arange(filled), filled + window]),
         np.concatenate([np.repeat(np.arange(len(lengths)), whole), document]),
-        np.concatenate([_counters(whole) * context, whole[document] * context + np.repeat(offset, count)]),
-        np.concatenate([np.full(filled, context), np.repeat(length, count)]),
+        np.concatenate([counters(whole) * context, offset]),
+        np.concatenate([np.full(filled, context), length]),
     )
 
 
-def _best_fit(lengths: NDArray[np.int64], windows: int, context: int) -> list[tuple[int, int, int, int, int]]:
-    """Rows (first document, how many from it on, window, tokens of it before, tokens) for lengths that never rise.
+def _best_fit(lengths: NDArray[np.int64], windows: int, context: int) -> NDArray[np.int64]:
+    """(window, tokens, whether it is its document's last) of each piece of the documents laid end to end, [3, pieces].
+
+    ``lengths`` never rise.
 
     ``rooms`` has bit r set while some window has room for exactly r tokens: the best fit is the lowest bit from the
-    length on, the largest room the highest bit.
+    length on, the largest room the highest bit. Windows that would be filled alike, one after the other, are filled at
+    once: documents of one length into windows with one room, or a document that fits nowhere into the largest rooms.
     """
     with_room: list[list[int]] = [[] for _ in range(context + 1)]
-    with_room[context] = list(range(windows - 1, -1, -1))
+    with_room[context] = list(range(windows))[::-1]
     rooms = 1 << context if windows else 0
     breaks = np.flatnonzero(np.diff(lengths, prepend=0))
     counts = np.diff(np.append(breaks, len(lengths)))
-    rows = []
-    for length, rank, count in zip(lengths[breaks].tolist(), breaks.tolist(), counts.tolist(), strict=True):
-        offset, left = 0, length  # of the document ``rank``, when it has to be cut
+    filled: list[int] = []
+    alike = []  # windows that are filled alike, pieces in each, tokens in a piece, whether it is its document's last
+    for length, count in zip(lengths[breaks].tolist(), counts.tolist(), strict=True):
+        left = length  # of the first document that is not placed yet: less than ``length`` once it is cut
         while count:
             fits = rooms >> left
-            room = left + (fits & -fits).bit_length() - 1 if fits else rooms.bit_length() - 1
-            together = 1 if offset or not fits else min(count, room // left)
-            taken = min(left, room)
-            window = with_room[room].pop()
+            if fits:
+                room = left + (fits & -fits).bit_length() - 1
+                same = count if left == length else 1
+                taken, pieces = left, min(same, room // left)
+                wanted = same // pieces
+            else:
+                room = rooms.bit_length() - 1
+                taken, pieces = room, 1
+                wanted = (left - 1) // room
+            found = with_room[room][: -wanted - 1 : -1]
+            del with_room[room][-len(found) :]
             if not with_room[room]:
                 rooms ^= 1 << room
-            rows.append((rank, together, window, offset, taken))
-            remains = room - together * taken
+            filled += found
+            alike.append((len(found), pieces, taken, fits > 0))
+            remains = room - pieces * taken
             if remains:
-                with_room[remains].append(window)
+                with_room[remains] += found
                 rooms |= 1 << remains
-            if taken < left:
-                offset, left = offset + taken, left - taken
+            if fits:
+                left = length
+                count -= len(found) * pieces
             else:
-                offset, left = 0, length
-                rank, count = rank + together, count - together
-    return rows
-
-
-def _counters(counts: NDArray[np.int64]) -> NDArray[np.int64]:
-    """0 … n - 1 for each n, one after the other."""
-    return np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
+                left -= len(found) * room
+    number, each, tokens, last = np.array(alike, np.int64).reshape(-1, 4).T
+    window = np.repeat(np.array(filled, np.int64), np.repeat(each, number))
+    return np.stack([window, np.repeat(tokens, number * each), np.repeat(last, number * each)])
 
 
 class Packed:
@@ -147,7 +157,7 @@ class Packed:
             first[here] = plan.first[slot[here]]
             count[here] = plan.first[slot[here] + 1] - first[here]
         row = np.repeat(np.arange(len(windows)), count)
-        piece = np.repeat(first, count) + _counters(count)
+        piece = np.repeat(first, count) + counters(count)
         start, length = np.empty_like(piece), np.empty_like(piece)
         for number, plan in plans.items():
             here = block[row] == number

@@ -14,6 +14,7 @@ Decisions:
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -190,24 +191,35 @@ class TokenStream:
         Returns the runs, ascending, that touch damage: always none unless ``Proof.skip``, else they are filled with
         EOS. Raises ``DamagedShardError`` before it would hand out a changed token, ``IndexError`` outside the stream.
         """
-        if not len(out):
-            return NOTHING
+        found, damaged = self.runs(starts, lengths)
+        np.concatenate([NOTHING, *found], out=out)
+        return damaged
+
+    def runs(
+        self, starts: NDArray[np.int64], lengths: NDArray[np.int64]
+    ) -> tuple[list[NDArray[Any]], NDArray[np.int64]]:
+        """As ``read_runs``, the tokens of each run as its shard holds them: views, not copies, on a local disk."""
+        if not len(starts):
+            return [], NOTHING
         stops = starts + lengths
         if starts.min() < 0 or stops.max() > self.tokens:
             raise IndexError(f"tokens {starts.min()} to {stops.max() - 1}: there are {self.tokens}")
         numbers = self.starts.searchsorted(starts, "right") - 1
         begins, ends = starts - self.starts[numbers], stops - self.starts[numbers]
-        runs, at = np.arange(len(starts)), np.cumsum(lengths) - lengths
+        runs = np.arange(len(starts))
         if (ends > self._sizes[numbers]).any():
-            runs, at, numbers, begins, ends = self._pieces(starts, stops, at)
-        damaged = self._prove(numbers, begins, ends)
-        tokens = self._places.tokens
-        spoilt = set(runs[damaged].tolist())
-        for run, place, number, begin, end in zip(
-            runs.tolist(), at.tolist(), numbers.tolist(), begins.tolist(), ends.tolist(), strict=True
-        ):
-            out[place : place + end - begin] = self.manifest.eos_id if run in spoilt else tokens(number)[begin:end]
-        return np.array(sorted(spoilt), np.int64)
+            runs, numbers, begins, ends = self.by_shard(starts, stops)
+        spoilt = set(runs[self._prove(numbers, begins, ends)].tolist())
+        tokens = {number: self._places.tokens(number) for number in set(numbers.tolist())}
+        places = zip(runs.tolist(), numbers.tolist(), begins.tolist(), ends.tolist(), strict=True)
+        found = [
+            np.full(end - begin, self.manifest.eos_id) if run in spoilt else tokens[number][begin:end]
+            for run, number, begin, end in places
+        ]
+        if len(found) > len(starts):
+            bounds = np.searchsorted(runs, np.arange(len(starts) + 1)).tolist()
+            found = [np.concatenate(found[first:end]) for first, end in pairwise(bounds)]
+        return found, np.array(sorted(spoilt), np.int64)
 
     def offsets(self, number: int) -> NDArray[np.int64]:
         """Where the documents of shard ``number`` begin and end, int64 [documents + 1], from the shard's first token.
@@ -221,18 +233,13 @@ class TokenStream:
             self._proven_offsets.add(number)
         return self._places.offsets(number)
 
-    def _pieces(
-        self, starts: NDArray[np.int64], stops: NDArray[np.int64], places: NDArray[np.int64]
-    ) -> tuple[NDArray[np.int64], ...]:
-        """(run, place in the output, shard, begin and end in the shard) of what each shard has of them, int64 [m]."""
-        pieces = []
-        for run, (start, stop, place) in enumerate(zip(starts.tolist(), stops.tolist(), places.tolist(), strict=True)):
-            number, at = int(self.starts.searchsorted(start, "right")) - 1, start
-            while at < stop:
-                first, end = int(self.starts[number]), min(stop, int(self.starts[number + 1]))
-                pieces.append((run, place + at - start, number, at - first, end - first))
-                at, number = end, number + 1
-        return tuple(np.array(pieces, np.int64).T)
+    def by_shard(self, starts: NDArray[np.int64], stops: NDArray[np.int64]) -> tuple[NDArray[np.int64], ...]:
+        """(run, shard, begin and end in the shard) of what each shard has of the runs, in their order; int64 [m]."""
+        first, last = self.starts.searchsorted(starts, "right") - 1, self.starts.searchsorted(stops, "left") - 1
+        runs = np.repeat(np.arange(len(starts)), last - first + 1)
+        numbers = np.arange(len(runs)) - np.searchsorted(runs, runs) + first[runs]
+        base = self.starts[numbers]
+        return runs, numbers, np.maximum(starts[runs] - base, 0), np.minimum(stops[runs] - base, self._sizes[numbers])
 
     def _prove(
         self, numbers: NDArray[np.int64], begins: NDArray[np.int64], ends: NDArray[np.int64]

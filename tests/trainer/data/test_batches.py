@@ -25,7 +25,7 @@ import trainer.data.permutation
 import trainer.data.stream
 from dataprep.shards import Manifest, open_shard
 from dataprep.shards.layout import ShardInfo
-from tests.trainer.conftest import EOS, random_documents, shard
+from tests.trainer.conftest import EOS, columns_of, random_documents, shard
 from trainer.data.batches import (
     IGNORE,
     TrainingOrder,
@@ -253,7 +253,7 @@ def test_packed_and_contiguous_windows_hold_the_same_documents(shards: Path) -> 
         order = recipe_order(shards, packing, None)
         pieces = order.windows.documents.split(order.windows.pieces(np.arange(order.windows.count)))
         batch = order.windows.batch(np.arange(order.windows.count))
-        for row, column, start, length in pieces.places():
+        for row, column, start, length in columns_of(pieces):
             inputs = [EOS, *stream][start : start + length]
             assert batch.ids_bt[row, column : column + length].tolist() == inputs
             assert batch.targets_bt[row, column : column + length].tolist() == stream[start : start + length].tolist()
@@ -267,9 +267,8 @@ def test_the_first_token_of_a_document_is_predicted_from_eos_alone(shards: Path)
     batch = windows.batch(np.arange(windows.count))
     places = windows.places(np.arange(windows.count))
     begins = 0
-    for (row, column, _, _), offset in zip(
-        windows.pieces(np.arange(windows.count)).places(), places.start.tolist(), strict=True
-    ):
+    pieces = columns_of(windows.pieces(np.arange(windows.count)))
+    for (row, column, _, _), offset in zip(pieces, places.start.tolist(), strict=True):
         if offset == 0:
             assert batch.ids_bt[row, column] == EOS
             assert batch.positions_bt is not None

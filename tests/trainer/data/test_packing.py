@@ -1,5 +1,6 @@
 """Whole documents in windows: nothing lost, hardly anything cut, and how many windows is known beforehand."""
 
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -10,25 +11,32 @@ from numpy.typing import NDArray
 
 from dataprep.shards import Manifest
 from tests.trainer.conftest import random_documents, shard
-from trainer.data.documents import Documents
+from trainer.data.documents import Documents, Pieces
 from trainer.data.packing import BLOCK, SLACK, Packed, pack
 from trainer.data.stream import TokenStream
 
 
-def best_fit_reference(lengths: list[int], windows: int, context: int) -> tuple[list[int], list[int]]:
-    """(room left in each window, lengths of all pieces), both sorted: a document at a time, every window looked at."""
-    whole = sum(length // context for length in lengths)
-    pieces = [context] * whole
-    rooms = [context] * (windows - whole)
-    for length in sorted((length % context for length in lengths), reverse=True):
-        while length:
-            fitting = [room for room in rooms if room >= length]
-            room = min(fitting) if fitting else max(rooms)
-            taken = min(room, length)
-            rooms[rooms.index(room)] = room - taken
-            pieces.append(taken)
-            length -= taken
-    return sorted(rooms), sorted(pieces)
+def best_fit_reference(lengths: list[int], windows: int, context: int) -> list[tuple[int, int, int, int]]:
+    """(window, document, offset, length) of all pieces: a document at a time, every window looked at.
+
+    Of windows that fit equally well it takes the one that was filled last, of empty ones the first.
+    """
+    pieces = []
+    for document, length in enumerate(lengths):
+        for offset in range(0, length // context * context, context):
+            pieces.append((len(pieces), document, offset, context))
+    rooms = dict.fromkeys(range(windows - 1, len(pieces) - 1, -1), context)
+    for document in sorted(range(len(lengths)), key=lambda document: lengths[document] % context, reverse=True):
+        left = lengths[document] % context
+        while left:
+            room = min((room for room in rooms.values() if room >= left), default=max(rooms.values()))
+            window = [window for window in rooms if rooms[window] == room][-1]
+            taken = min(left, room)
+            pieces.append((window, document, lengths[document] - left, taken))
+            del rooms[window]
+            rooms[window] = room - taken
+            left -= taken
+    return pieces
 
 
 def check_every_token_once(lengths: NDArray[np.int64], windows: int, context: int) -> NDArray[np.int64]:
@@ -46,15 +54,19 @@ def check_every_token_once(lengths: NDArray[np.int64], windows: int, context: in
     return np.bincount(document, minlength=len(lengths))
 
 
-@given(st.lists(st.integers(1, 40), min_size=1, max_size=60), st.integers(1, 17), st.integers(0, 3))
+LENGTHS = st.one_of(
+    st.lists(st.integers(1, 40), min_size=1, max_size=60),
+    st.lists(st.sampled_from([2, 3, 7, 11]), min_size=1, max_size=60),
+)
+
+
+@given(LENGTHS, st.integers(1, 17), st.integers(0, 3))
 def test_the_kernel_is_best_fit_decreasing_and_loses_no_token(lengths: list[int], context: int, spare: int) -> None:
     windows = -(-sum(lengths) // context) + spare
     packing = pack(np.array(lengths), windows, context)
     check_every_token_once(np.array(lengths), windows, context)
-    rooms, pieces = best_fit_reference(lengths, windows, context)
-    filled = np.bincount(packing.window, packing.length, minlength=windows).astype(int)
-    assert sorted(context - filled) == sorted(rooms + [0] * (windows - len(rooms)))
-    assert sorted(packing.length) == pieces
+    pieces = zip(*(array.tolist() for array in packing), strict=True)
+    assert list(pieces) == best_fit_reference(lengths, windows, context)
 
 
 def test_more_tokens_than_room_are_refused() -> None:
@@ -156,3 +168,27 @@ def test_epochs_differ_in_the_order_of_blocks_and_inside_them() -> None:
     assert first[:, 0].tolist() != second[:, 0].tolist()
     inside = {tuple(row % 64) for row in (*first, *second)}
     assert len(inside) == 20
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Documents:
+    """Shards of one to three documents each, of 1 to 9 tokens."""
+    folder = tmp_path_factory.mktemp("tiny")
+    written = [shard(folder, "a", "train", i, random_documents(i, 1 + i % 3, 60, 8), 60) for i in range(12)]
+    Manifest.build(str(folder), written).save()
+    return Documents(TokenStream(Manifest.load(str(folder)), "train", 64))
+
+
+@given(st.data())
+def test_pieces_are_cut_wherever_a_document_begins_also_across_shards(tiny: Documents, data: st.DataObject) -> None:
+    tokens = tiny.stream.tokens
+    begins = set(tiny.starts(0, tokens).tolist())
+    spans = st.tuples(st.integers(0, tokens - 1), st.integers(1, tokens)).filter(lambda span: sum(span) <= tokens)
+    pieces = data.draw(st.lists(st.tuples(st.integers(0, 3), spans), max_size=5).map(sorted))
+    expected = []
+    for row, (start, length) in pieces:
+        cuts = [start, *(at for at in range(start + 1, start + length) if at in begins), start + length]
+        expected += [(row, first, last - first) for first, last in pairwise(cuts)]
+    columns = np.array([(row, *span) for row, span in pieces], np.int64).reshape(-1, 3).T
+    found = tiny.split(Pieces(*columns))
+    assert list(zip(*(array.tolist() for array in found), strict=True)) == expected
