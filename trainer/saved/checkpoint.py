@@ -181,7 +181,7 @@ class Saver:
         error = next((error for error, _, _ in written if error), None)
         if error is None and self._ranks.main:
             try:
-                self._finish(temporary, final, document, index, written)
+                self._finish(step, temporary, final, document, index, written)
             except (OSError, ValueError) as problem:
                 error = str(problem)
         error = self._ranks.gather(error)[0]
@@ -190,6 +190,7 @@ class Saver:
 
     def _finish(
         self,
+        step: int,
         temporary: Path,
         final: Path,
         document: bytes,
@@ -217,8 +218,9 @@ class Saver:
         temporary.rename(final)
         sync_directory(self._folder)
         replace_file(self._folder / LATEST, final.name.encode())
-        for old in checkpoints(self._folder)[self._keep :]:
-            if old != final and not (self._keep_every and step_of(old) % self._keep_every == 0):
+        # what is there of later steps is damaged, or the run was put back by hand: it takes no place of a good one
+        for old in [path for path in checkpoints(self._folder) if step_of(path) <= step][self._keep :]:
+            if not (self._keep_every and step_of(old) % self._keep_every == 0):
                 _remove(old)
         clear_leftovers(self._folder)
 
@@ -279,13 +281,16 @@ def step_of(path: Path) -> int:
 
 
 def drop_after(folder: Path, step: int) -> None:
-    """Remove the checkpoints of more than ``step`` updates: the run went back to before them."""
+    """Remove the checkpoints of more than ``step`` updates: the run went back to before them.
+
+    ``latest`` comes last: a start after a kill then still finds the newest that is left, and that it was given up.
+    """
     kept = [path for path in checkpoints(folder) if step_of(path) <= step]
-    if kept:
-        replace_file(folder / LATEST, kept[0].name.encode())
     for path in checkpoints(folder):
         if path not in kept:
             _remove(path)
+    if kept:
+        replace_file(folder / LATEST, kept[0].name.encode())
 
 
 def clear_leftovers(folder: Path) -> None:

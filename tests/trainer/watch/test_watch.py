@@ -22,6 +22,7 @@ from trainer.feed import training_order
 from trainer.model.decoder import Decoder
 from trainer.optim import optimizer_tensors
 from trainer.prepare import Run, prepare
+from trainer.saved import checkpoint
 from trainer.saved.checkpoint import checkpoints
 from trainer.saved.metrics import read_metrics
 from trainer.watch import trace, watch
@@ -164,24 +165,55 @@ def test_what_was_decided_stands_under_another_policy(spiked: Spiked, tmp_path: 
     assert rows(tmp_path / "run") == expected
 
 
-def test_a_run_killed_between_its_decision_and_going_back_goes_back_when_it_starts_again(
+def test_going_back_to_the_very_beginning_leaves_nothing_of_the_optimizer_either(
     spiked: Spiked, tmp_path: Path
 ) -> None:
-    """``checkpoint_every`` 1: a checkpoint of the batches that are left out is the newest there is."""
-    recipe = (*BACK, "checkpoint_every=1", "keep_checkpoints=50")
+    """Before the first update it has no state, so none is in the checkpoint to lie over what there is."""
+    recipe = (*BACK, "checkpoint_every=1000")
+    back = train_here(spiked.shards, tmp_path / "run", *recipe)
+    assert any(one.action == "rollback" for one in read_decisions(tmp_path / "run"))
+    expected = rows(tmp_path / "run")
+    shutil.rmtree(tmp_path / "run" / "checkpoints")
+    replayed = train_here(spiked.shards, tmp_path / "run", *recipe)
+    assert rows(tmp_path / "run") == expected
+    assert same(weights(back), weights(replayed))
+
+
+@pytest.mark.parametrize("removed", [None, 0, 1])
+def test_a_run_killed_between_its_decision_and_going_back_goes_back_when_it_starts_again(
+    spiked: Spiked, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, removed: int | None
+) -> None:
+    """``checkpoint_every`` 1: checkpoints of the batches that are left out are the newest there are. ``removed``: so
+    many of them are gone when it is killed; None: it has said what it will do.
+    """
+    recipe = (*BACK, "checkpoint_every=1", "watch.pass_over=3")
     train_here(spiked.shards, tmp_path / "whole", *recipe)
+    left, remove = removed, checkpoint._remove
 
     def kill(line: str) -> None:
-        if "stands out" in line:
+        if removed is None and "stands out" in line:
             raise KeyboardInterrupt
 
-    config = tiny_config(*recipe)
-    with parallel.start(config) as ranks, pytest.raises(KeyboardInterrupt):
+    def counted(path: Path) -> None:
+        nonlocal left
+        if left == 0:
+            raise KeyboardInterrupt
+        left = left and left - 1
+        remove(path)
+
+    config, folder = tiny_config(*recipe), tmp_path / "killed" / "checkpoints"
+    with monkeypatch.context() as patch, parallel.start(config) as ranks, pytest.raises(KeyboardInterrupt):
+        patch.setattr(checkpoint, "_remove", counted)
         loop.train(prepare(str(spiked.shards), tmp_path / "killed", config, None, ranks, kill))
-    assert checkpoints(tmp_path / "killed" / "checkpoints")[0].name == f"step-{BATCH:08d}"
-    started: list[int] = []
-    train_here(spiked.shards, tmp_path / "killed", *recipe, before=lambda run: started.append(run.step))
-    assert started == [BATCH - 1]
+    assert checkpoints(folder)[0].name == f"step-{BATCH - (removed or 0):08d}"
+    started: list[tuple[int, str]] = []
+    train_here(
+        spiked.shards,
+        tmp_path / "killed",
+        *recipe,
+        before=lambda run: started.append((run.step, checkpoints(folder)[0].name)),
+    )
+    assert started == [(BATCH - 2, f"step-{BATCH - 2:08d}")]
     assert rows(tmp_path / "killed") == rows(tmp_path / "whole")
 
 
