@@ -242,7 +242,8 @@ def _conclude(run: Run) -> None:
     rows = read_metrics(run.folder)
     losses = [row for row in rows if "validation_loss" in row]
     for name, row in zip(("before", "after"), (losses[0], losses[-1]), strict=True) if losses else ():
-        loss = Loss(row["validation_loss"], row["validation_bits_per_byte"])
+        figures = (row[f"validation_{of}"] for of in ("loss", "bits_per_byte"))
+        loss = Loss(*(math.nan if figure is None else figure for figure in figures))
         run.say(f"validation {name:<6} {_words(loss)} (step {row['step']})")
     achieved = Counter[str]()
     for row in rows:
@@ -255,8 +256,9 @@ def _conclude(run: Run) -> None:
     run.say(f"used       {in_words(used)}")
     if (run.folder / record.TOKENIZER).exists():
         tokenizer, manifest = load_tokenizer(run.folder), run.manifest
-        # in shards, the other ranks are not asked for theirs
-        model = load_trained(run.folder).model if run.ranks.mesh else run.model
+        # in shards, the other ranks are not asked for theirs; in float8, keys and values are not of the weights' type
+        other = run.ranks.mesh is not None or run.config.precision == "float8"
+        model = load_trained(run.folder).model if other else run.model
         (text,) = sample.generate(model, tokenizer, [""], manifest.vocabulary_size, manifest.eos_id, sample.Sampling())
         replace_file(run.folder / "sample.txt", f"{text}\n".encode())
         run.say("sample     " + " ".join(text.split()))
