@@ -69,7 +69,7 @@ def train(run: Run) -> bool:
             if config.watch.spike == "rollback":
                 _save(run, metrics, saver)
         live, mfu = run.show is not None, mfu_of_a_token(config, run.model.embedding.num_embeddings, ranks)
-        progress = Progress(run.show or run.say, run.step, config.steps, live, mfu)
+        progress = Progress(run.show or run.say, config.steps, live, mfu)
         stop = False
         while run.step < config.steps and not stop:
             stop, back = _advance(run, parallel_model, metrics, saver, progress, mfu, stop_asked)
@@ -154,7 +154,10 @@ def _go_back(run: Run, decision: Decision, saver: Saver) -> None:
     """To the newest checkpoint from before the batches that ``decision`` leaves out."""
     saver.wait()
     folder, redo = run.folder / CHECKPOINTS, decision.redo_from or 0
-    checkpoint = load_checkpoint(folder, run.say, run.ranks, at_most=redo)
+    try:
+        checkpoint = load_checkpoint(folder, run.say, run.ranks, at_most=redo)
+    except ValueError as error:
+        raise DivergedError(str(error)) from None
     if checkpoint is None:
         raise DivergedError(f"{folder}: no checkpoint of at most {redo} steps is there, and the run has to go back")
     checkpoint.restore(run.model, run.optimizer)

@@ -96,4 +96,6 @@ def _losses(
     model = Decoder(config.model, value["embedding_rows"])
     restore_model(model, checkpoint.model)
     batches, _ = step_batches(order, batch, config.windows_per_pass, ALONE, canaries)
-    return trace.token_losses(model, batches, config.windows_per_step, ALONE), checkpoint.step
+    losses = trace.token_losses(model, batches, config.windows_per_step, ALONE)
+    canaries.hide(losses, batch)
+    return losses, checkpoint.step

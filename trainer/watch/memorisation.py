@@ -76,6 +76,11 @@ class Canaries:
                 return
             row -= len(batch.windows)
 
+    def hide(self, losses_wt: NDArray[np.float32], number: int) -> None:
+        """Take what the canary of batch ``number`` cost out of its losses: the document under it is not to blame."""
+        if found := self.planted(number):
+            losses_wt[found[1], : self.config.length + 1] = np.nan
+
     def _written(self, batch: Batch, row: int, canary_t: Tensor) -> Batch:
         eos = torch.tensor([self._eos_id])
         closed, length = torch.cat([canary_t, eos]), len(canary_t) + 1

@@ -103,6 +103,7 @@ class Watch:
         elif spike is not None:
             decision = self._new(update, batch, loss, norm, spike, saver)
             losses = trace.token_losses(model, batches, self.config.windows_per_step, self.ranks)
+            self.canaries.hide(losses, batch)
             self._alarm(decision, trace.pieces(self.order, batch, losses)[:NAMED])
         skipped = decision is not None and decision.action == "skip"
         self._in_a_row = self._in_a_row + 1 if skipped else 0
@@ -188,6 +189,8 @@ class Watch:
             f"step {decision.step}: {decision.kind} stands out{away}: loss {decision.loss}, gradient norm "
             f"{decision.gradient_norm}; {then[decision.action]}"
         )
+        if planted := self.canaries.planted(decision.batch):
+            self.say(f"           the beginning of window {planted[1]} is canary {planted[0]}")
         for piece in found[:3]:
             self.say(f"           {trace.in_words(piece, None)}")
         if self.ranks.main:

@@ -25,6 +25,7 @@ from trainer.prepare import Run, prepare
 from trainer.saved import checkpoint
 from trainer.saved.checkpoint import checkpoints
 from trainer.saved.metrics import read_metrics
+from trainer.use.lookup import documents_of_step
 from trainer.watch import trace, watch
 from trainer.watch.ledger import read_decisions
 
@@ -110,6 +111,24 @@ def test_the_alarm_names_the_planted_document(spiked: Spiked, tmp_path: Path, po
     assert worst["document"] == spiked.document
     assert worst["loss"] > 5 > second["loss"]
     assert (worst["start"], worst["stop"], worst["source"]) == (0, 16, "a")
+
+
+def test_a_canary_that_stands_out_is_named_and_not_the_document_it_lies_over(tmp_path: Path) -> None:
+    said: list[str] = []
+    planted = ("canaries.count=1", "canaries.length=12", f"canaries.from_step={BATCH}", "canaries.repetitions=1")
+    config = tiny_config(*RECIPE, *planted, "data.packing=windows", "watch.spike=ignore")
+    shards = build(tmp_path / "shards", easy(1, 300))
+    with parallel.start(config) as ranks:
+        run = prepare(str(shards), tmp_path / "run", config, None, ranks, said.append)
+        loop.train(run)
+    (decision,) = (one for one in read_decisions(tmp_path / "run") if one.batch == BATCH)
+    found = run.watch.canaries.planted(BATCH)
+    assert found is not None
+    assert f"           the beginning of window {found[1]} is canary 0" in said
+    assert all(row["loss"] is None or row["loss"] < 3 for row in decision.documents)
+    trace_says = list(documents_of_step(tmp_path / "run", BATCH + 1, 10, with_loss=True))
+    assert f"  the beginning of window {found[1]} is canary 0" in trace_says
+    assert not any(float(line.split()[0]) > 3 for line in trace_says if "nats/token" in line)
 
 
 def test_a_skipped_step_leaves_parameters_and_optimizer_bit_identical(spiked: Spiked, tmp_path: Path) -> None:
@@ -234,6 +253,19 @@ def test_without_a_checkpoint_to_go_back_to_the_step_is_skipped(spiked: Spiked, 
     train_here(spiked.shards, tmp_path / "run", *recipe, "schedule.shape=wsd")
     (decision,) = read_decisions(tmp_path / "run")
     assert (decision.step, decision.action) == (BATCH + 1, "skip")
+
+
+def test_where_all_checkpoints_to_go_back_to_are_damaged_the_run_ends_and_says_so(
+    spiked: Spiked, tmp_path: Path
+) -> None:
+    def damage(line: str) -> None:
+        if "stands out" in line:
+            for path in checkpoints(tmp_path / "run" / "checkpoints"):
+                (path / "index.json").write_bytes(b"{}")
+
+    config = tiny_config(*BACK)
+    with parallel.start(config) as ranks, pytest.raises(watch.DivergedError, match=r"none of 5 checkpoints is whole"):
+        loop.train(prepare(str(spiked.shards), tmp_path / "run", config, None, ranks, damage))
 
 
 def test_a_new_level_is_gone_back_from_three_times_and_then_gone_through(tmp_path: Path) -> None:
