@@ -29,7 +29,7 @@ from trainer.config import TrainConfig
 from trainer.data.batches import Batch
 from trainer.data.mixture import table
 from trainer.data.prefetch import Prefetch
-from trainer.devices import flops_per_token, peak_flops
+from trainer.devices import flops_per_token, peak_flops, peak_memory
 from trainer.display import Progress
 from trainer.evaluate import Loss, evaluate
 from trainer.feed import step_batches
@@ -134,7 +134,7 @@ def _advance(
             run.step += 1
             if metrics:
                 values |= {"tokens": tokens, "tokens_per_second": tokens / seconds}
-                values |= {"mfu": None if mfu is None else mfu * tokens / seconds}
+                values |= {"mfu": None if mfu is None else mfu * tokens / seconds, "memory": peak_memory(ranks.device)}
                 metrics.write(run.step, values | {OF_SOURCE + name: number for name, number in targets.items()})
             progress.step(run.step, tokens, values["loss"], rate)
             if run.step % config.evaluate_every == 0 or run.step == config.steps:

@@ -21,7 +21,7 @@ from trainer.model.decoder import Decoder
 from trainer.parallel import ALONE
 from trainer.saved import record
 from trainer.saved.checkpoint import load_checkpoint, restore_model
-from trainer.saved.trained import CHECKPOINTS
+from trainer.saved.trained import CHECKPOINTS, warn
 from trainer.watch import trace
 from trainer.watch.ledger import Ledger
 from trainer.watch.memorisation import Canaries
@@ -90,7 +90,7 @@ def _losses(
     canaries: Canaries,
 ) -> tuple[NDArray[np.float32], int]:
     """(losses of the batch's tokens, updates of the checkpoint that was used)."""
-    checkpoint = load_checkpoint(folder / CHECKPOINTS, print, at_most=step - 1)
+    checkpoint = load_checkpoint(folder / CHECKPOINTS, warn, at_most=step - 1)
     if checkpoint is None:
         raise ValueError(f"{folder}: no checkpoint from before step {step} is kept, so its losses cannot be had again")
     model = Decoder(config.model, value["embedding_rows"])

@@ -64,6 +64,8 @@ def _curves(rows: Sequence[Mapping[str, Any]], marks: Sequence[int]) -> Iterable
     yield _chart("Gradient norm before clipping", _named(rows, {"gradient_norm": "norm"}), marks)
     yield _chart("Learning rate", _named(rows, {"learning_rate": "rate"}), ())
     yield _chart("Tokens a second", _named(rows, {"tokens_per_second": "tokens/s"}), ())
+    memory = [dict(row) | {"memory": row["memory"] / 1e9} for row in rows if "memory" in row]
+    yield _chart("Most memory so far, GB", _named(memory, {"memory": "of the first rank"}), ())
     yield _chart("Model FLOPs utilisation", _named(rows, {"mfu": "share of the devices' peak"}), ())
 
 
