@@ -39,6 +39,14 @@ def read(folder: Path) -> dict[str, Any] | None:
         raise ValueError(f"{path}: damaged ({error})") from None
 
 
+def of_a_run(folder: Path) -> dict[str, Any]:
+    """As ``read``, of a directory that has to hold a run; raises ``ValueError`` when it does not."""
+    value = read(folder)
+    if value is None:
+        raise ValueError(f"{folder}: no {NAME}, not a run directory of trainer train")
+    return value
+
+
 def check_same_run(
     folder: Path,
     earlier: dict[str, Any],

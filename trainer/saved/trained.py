@@ -38,9 +38,7 @@ def warn(line: str) -> None:
 
 def load_trained(folder: Path, step: int | None = None) -> Trained:
     """The last whole checkpoint of a run, or that of ``step``. Raises ``ValueError`` when there is none."""
-    value = record.read(folder)
-    if value is None:
-        raise ValueError(f"{folder}: no {record.NAME}, not a run directory of trainer train")
+    value = record.of_a_run(folder)
     checkpoint = load_checkpoint(folder / CHECKPOINTS, warn, step=step)
     if checkpoint is None:
         raise ValueError(f"{folder}: no checkpoint yet")

@@ -36,9 +36,7 @@ def documents_of_step(folder: Path, step: int, top: int, with_loss: bool) -> Ite
     ``with_loss``: by what they cost the newest checkpoint from before the step, those that added most first. Raises
     ``ValueError`` naming what is missing.
     """
-    value = record.read(folder)
-    if value is None:
-        raise ValueError(f"{folder}: no {record.NAME}, not a run directory of trainer train")
+    value = record.of_a_run(folder)
     config, manifest = parse_config(value["config"]), Manifest.load(value["shards"])
     if manifest.hash != value["manifest"]:
         raise ValueError(f"{manifest.path}: not the shards of this run, which were {value['manifest']}")
@@ -54,9 +52,7 @@ def documents_of_step(folder: Path, step: int, top: int, with_loss: bool) -> Ite
             for row in decision.documents[:top]:
                 yield f"  {trace.in_words(row, found.get(row['document']))}"
     batch = ledger.batch(step - 1)
-    canaries = Canaries(
-        config.canaries, config.seed, manifest.vocabulary_size, manifest.eos_id, config.windows_per_step
-    )
+    canaries = Canaries.of_run(config, manifest)
     losses, at = None, ""
     if with_loss:
         losses, before = _losses(folder, config, value, order, batch, step, canaries)

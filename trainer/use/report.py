@@ -33,9 +33,7 @@ Curve = list[tuple[float, float]]
 
 def write_report(folder: Path) -> Path:
     """Write ``report.html`` into a run directory. Raises ``ValueError`` when it is none."""
-    value = record.read(folder)
-    if value is None:
-        raise ValueError(f"{folder}: no {record.NAME}, not a run directory of trainer train")
+    value = record.of_a_run(folder)
     rows, decisions = read_metrics(folder), read_decisions(folder)
     title = f"Run {folder.resolve().name}"
     parts = [

@@ -16,6 +16,7 @@ Shape suffixes: S sequences, T positions, V vocabulary.
 
 import math
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 import torch
@@ -23,7 +24,8 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from trainer.config import CanaryConfig, WatchConfig
+from dataprep.shards import Manifest
+from trainer.config import CanaryConfig, TrainConfig, WatchConfig
 from trainer.data.batches import IGNORE, Batch, TrainingOrder, Windows
 from trainer.evaluate import mean_losses
 from trainer.parallel import Ranks
@@ -46,6 +48,10 @@ class Canaries:
             0, vocabulary - 1, (config.count + CONTROLS, config.length)
         )
         self.sequences = drawn + (drawn >= eos_id)  # every id but EOS
+
+    @classmethod
+    def of_run(cls, config: TrainConfig, manifest: Manifest) -> Self:
+        return cls(config.canaries, config.seed, manifest.vocabulary_size, manifest.eos_id, config.windows_per_step)
 
     def planted(self, batch: int) -> tuple[int, int] | None:
         """(canary, window of the batch) if the batch has one."""

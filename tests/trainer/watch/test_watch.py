@@ -333,6 +333,24 @@ def test_trace_and_report_give_url_and_locator_and_escape_them(
         assert wanted in page
 
 
+def test_a_look_up_ends_with_the_file_it_is_in_when_the_run_is_told_to_stop(spiked: Spiked) -> None:
+    parquet(spiked.shards.parent, spiked.document)
+    folder = spiked.shards.parent / "unique" / "kept"
+    shutil.copy(folder / "part-0.parquet", folder / "part-1.parquet")
+    asked = 0
+
+    def told(after: int) -> bool:
+        nonlocal asked
+        asked += 1
+        return asked > after
+
+    shards, elsewhere = str(spiked.shards), "f" * 32
+    assert set(trace.origins(shards, [spiked.document, elsewhere])) == {spiked.document}
+    assert set(trace.origins(shards, [spiked.document, elsewhere], lambda: told(1))) == {spiked.document}
+    assert asked == 2
+    assert trace.origins(shards, [spiked.document], lambda: True) == {}
+
+
 def test_trace_finds_for_every_step_the_documents_that_the_batch_was_made_of(spiked: Spiked) -> None:
     config = tiny_config(*RECIPE)
     order = training_order(TokenStream(Manifest.load(str(spiked.shards)), "train", 64), config)
