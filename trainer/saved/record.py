@@ -103,7 +103,7 @@ def write(
     ranks: Ranks,
     plan: Sequence[SourcePlan],
 ) -> None:
-    """Record the run as it is now started, and copy its tokenizer beside it."""
+    """Record the run as it is now started, and copy its tokenizer beside it. What was used before stays on record."""
     folder.mkdir(parents=True, exist_ok=True)
     if tokenizer is not None:
         with fsspec.open(tokenizer, "rb") as handle:
@@ -122,7 +122,7 @@ def write(
         "environment": environment(ranks),
         "plan": [asdict(source) for source in plan],
     }
-    _replace(folder, value)
+    _replace(folder, value | {name: used for name, used in (read(folder) or {}).items() if name == "usage"})
 
 
 def add(folder: Path, name: str, value: Any) -> None:

@@ -378,6 +378,9 @@ def test_energy_and_useful_tokens_are_carried_across_restarts(spiked: Spiked, tm
     folder = tmp_path / "run"
     train_here(spiked.shards, folder, *BACK, "cost.price_per_hour=36", "steps=10", "schedule.shape=wsd")
     first = json.loads((folder / "run.json").read_text())["usage"]
+    with parallel.start(config := tiny_config(*BACK, "schedule.shape=wsd")) as ranks:
+        prepare(str(spiked.shards), folder, config, None, ranks, lambda _line: None)
+    assert json.loads((folder / "run.json").read_text())["usage"] == first  # a start that was killed at once
     train_here(spiked.shards, folder, *BACK, "cost.price_per_hour=36", "schedule.shape=wsd")
     second = json.loads((folder / "run.json").read_text())["usage"]
     steps = [row for row in rows(folder) if "loss" in row]
