@@ -1,4 +1,5 @@
-"""What a token costs to train on, and what a device could do at best: model FLOPs utilisation compares the two.
+"""What a token costs to train on, and what a device could do at best: model FLOPs utilisation compares the two. And how
+much memory was taken.
 
 Decisions:
 - A device is known by the whole name that the driver gives it. A part of a name is a guess: an "H100 PCIe" is three
@@ -7,6 +8,11 @@ Decisions:
 - Peaks are dense bfloat16 with float32 sums; makers print twice that, for matrices half of zeros. A run in float8 is
   measured by the same peak, so that its utilisation says how much faster it is.
 """
+
+import resource
+import sys
+
+import torch
 
 from trainer.config import ModelConfig
 
@@ -62,3 +68,11 @@ def flops_per_token(config: ModelConfig, vocabulary: int) -> int:
     block = config.width * (heads + 3 * config.feed_forward)
     attention = config.layers * config.heads * config.head_width * config.context
     return 6 * (config.layers * block + vocabulary * config.width) + 12 * attention
+
+
+def peak_memory(device: torch.device) -> int:
+    """Bytes: the most that tensors took on a GPU at any time of this process; on a CPU, all of the process."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device)
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit

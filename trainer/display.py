@@ -28,30 +28,29 @@ class Display:
 
 
 class Progress:
-    """Of the steps from ``step`` on, of ``steps``. ``live``: ``show`` writes over itself, so it may come more often.
+    """Of a start's steps, of ``steps`` in all. ``live``: ``show`` writes over itself, so it may come more often.
 
     ``mfu``: the share of the devices' peak that one token a second is, None where the peak is not known.
     """
 
-    def __init__(
-        self, show: Callable[[str], None], step: int, steps: int, live: bool, mfu: float | None = None
-    ) -> None:
+    def __init__(self, show: Callable[[str], None], steps: int, live: bool, mfu: float | None = None) -> None:
         self._show = show
         self._seconds = LIVE_SECONDS if live else PROGRESS_SECONDS
         self._steps = steps
         self._mfu = mfu
-        self._first = step
+        self._made = 0
         self.began = self._last = time.perf_counter()
         self.tokens = self._tokens_at_last = 0
 
     def step(self, done: int, tokens: int, loss: float, rate: float) -> None:
         """After update ``done`` (counted from 1), which had so many tokens."""
         self.tokens += tokens
+        self._made += 1
         now = time.perf_counter()
-        if now - self._last < self._seconds and done != self._first + 1:
+        if now - self._last < self._seconds and self._made > 1:
             return
         speed = (self.tokens - self._tokens_at_last) / (now - self._last)
-        left = (self._steps - done) * (now - self.began) / max(1, done - self._first)
+        left = (self._steps - done) * (now - self.began) / self._made
         share = "" if self._mfu is None else f"  MFU {speed * self._mfu:.1%}"
         self._show(
             f"step {done:>6} of {self._steps}  loss {loss:.3f}  rate {rate:.1e}  "

@@ -29,7 +29,7 @@ from trainer.config import TrainConfig
 from trainer.data.batches import Batch
 from trainer.data.mixture import table
 from trainer.data.prefetch import Prefetch
-from trainer.devices import flops_per_token, peak_flops
+from trainer.devices import flops_per_token, peak_flops, peak_memory
 from trainer.display import Progress
 from trainer.evaluate import Loss, evaluate
 from trainer.feed import step_batches
@@ -69,7 +69,7 @@ def train(run: Run) -> bool:
             if config.watch.spike == "rollback":
                 _save(run, metrics, saver)
         live, mfu = run.show is not None, mfu_of_a_token(config, run.model.embedding.num_embeddings, ranks)
-        progress = Progress(run.show or run.say, run.step, config.steps, live, mfu)
+        progress = Progress(run.show or run.say, config.steps, live, mfu)
         stop = False
         while run.step < config.steps and not stop:
             stop, back = _advance(run, parallel_model, metrics, saver, progress, mfu, stop_asked)
@@ -134,7 +134,7 @@ def _advance(
             run.step += 1
             if metrics:
                 values |= {"tokens": tokens, "tokens_per_second": tokens / seconds}
-                values |= {"mfu": None if mfu is None else mfu * tokens / seconds}
+                values |= {"mfu": None if mfu is None else mfu * tokens / seconds, "memory": peak_memory(ranks.device)}
                 metrics.write(run.step, values | {OF_SOURCE + name: number for name, number in targets.items()})
             progress.step(run.step, tokens, values["loss"], rate)
             if run.step % config.evaluate_every == 0 or run.step == config.steps:
@@ -154,7 +154,10 @@ def _go_back(run: Run, decision: Decision, saver: Saver) -> None:
     """To the newest checkpoint from before the batches that ``decision`` leaves out."""
     saver.wait()
     folder, redo = run.folder / CHECKPOINTS, decision.redo_from or 0
-    checkpoint = load_checkpoint(folder, run.say, run.ranks, at_most=redo)
+    try:
+        checkpoint = load_checkpoint(folder, run.say, run.ranks, at_most=redo)
+    except ValueError as error:
+        raise DivergedError(str(error)) from None
     if checkpoint is None:
         raise DivergedError(f"{folder}: no checkpoint of at most {redo} steps is there, and the run has to go back")
     checkpoint.restore(run.model, run.optimizer)
@@ -242,7 +245,8 @@ def _conclude(run: Run) -> None:
     rows = read_metrics(run.folder)
     losses = [row for row in rows if "validation_loss" in row]
     for name, row in zip(("before", "after"), (losses[0], losses[-1]), strict=True) if losses else ():
-        loss = Loss(row["validation_loss"], row["validation_bits_per_byte"])
+        figures = (row[f"validation_{of}"] for of in ("loss", "bits_per_byte"))
+        loss = Loss(*(math.nan if figure is None else figure for figure in figures))
         run.say(f"validation {name:<6} {_words(loss)} (step {row['step']})")
     achieved = Counter[str]()
     for row in rows:
@@ -255,8 +259,9 @@ def _conclude(run: Run) -> None:
     run.say(f"used       {in_words(used)}")
     if (run.folder / record.TOKENIZER).exists():
         tokenizer, manifest = load_tokenizer(run.folder), run.manifest
-        # in shards, the other ranks are not asked for theirs
-        model = load_trained(run.folder).model if run.ranks.mesh else run.model
+        # in shards, the other ranks are not asked for theirs; in float8, keys and values are not of the weights' type
+        other = run.ranks.mesh is not None or run.config.precision == "float8"
+        model = load_trained(run.folder).model if other else run.model
         (text,) = sample.generate(model, tokenizer, [""], manifest.vocabulary_size, manifest.eos_id, sample.Sampling())
         replace_file(run.folder / "sample.txt", f"{text}\n".encode())
         run.say("sample     " + " ".join(text.split()))

@@ -100,6 +100,7 @@ def optimizer_tensors(model: nn.Module, optimizer: torch.optim.Optimizer) -> dic
 def restore_optimizer(model: nn.Module, optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
     """The inverse of ``optimizer_tensors``. Raises ``ValueError`` for a parameter the model does not have."""
     parameters = dict(model.named_parameters())
+    optimizer.state.clear()  # before its first update there was none
     for key, value in tensors.items():
         name, _, slot = key.rpartition(":")
         if name not in parameters:

@@ -136,7 +136,8 @@ class Ranks:
         """What takes the gradients of all ranks together. Sharded models do so themselves."""
         if self.world_size == 1 or self.mesh is not None:
             return model
-        wrapped = DistributedDataParallel(model)
+        # its buffers are tables, the same everywhere
+        wrapped = DistributedDataParallel(model, broadcast_buffers=False)
         if self.parallel.compress == "bfloat16":
             wrapped.register_comm_hook(None, _as_bfloat16)
         elif self.parallel.compress == "powersgd":

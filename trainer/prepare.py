@@ -4,7 +4,7 @@ Decisions:
 - Weights are drawn, or loaded, before anything wraps or cuts the model: a run starts the same however it is laid out.
 - What a run is stands in ``run.json`` (``record``); starting it again means the same run or is refused.
 - A run that was killed while it went back may have left checkpoints that it had given up. The last of its own is
-  taken: one whose decisions are the run's (``ledger``).
+  taken, one whose decisions are the run's (``ledger``), and the others go, or the run could go back to them later.
 """
 
 from collections.abc import Callable
@@ -24,7 +24,7 @@ from trainer.model.float8 import use_float8
 from trainer.optim import build_optimizer
 from trainer.parallel import Ranks
 from trainer.saved import record
-from trainer.saved.checkpoint import Checkpoint, clear_leftovers, load_checkpoint
+from trainer.saved.checkpoint import Checkpoint, clear_leftovers, drop_after, load_checkpoint
 from trainer.saved.metrics import check_wandb
 from trainer.saved.trained import CHECKPOINTS
 from trainer.watch.ledger import Ledger
@@ -127,13 +127,18 @@ def speed_up(model: Decoder, config: TrainConfig, device: torch.device) -> None:
 
 
 def _last_checkpoint(folder: Path, ranks: Ranks, say: Callable[[str], None]) -> Checkpoint | None:
-    checkpoint = load_checkpoint(folder / CHECKPOINTS, say, ranks)
+    checkpoint, given_up_after = load_checkpoint(folder / CHECKPOINTS, say, ranks), None
     while checkpoint is not None:
         saved = checkpoint.state["watch"]["decisions"]
         common = Ledger(folder, saved).in_common(saved, checkpoint.step)
         if common == checkpoint.step:
             break
         checkpoint = load_checkpoint(folder / CHECKPOINTS, say, ranks, at_most=common)
+        given_up_after = common
+    if given_up_after is not None:
+        ranks.from_main(0)  # all have read before any go
+        if ranks.main:
+            drop_after(folder / CHECKPOINTS, given_up_after)
     return checkpoint
 
 

@@ -135,9 +135,9 @@ def train_here(shards: Path, folder: Path, *assignments: str, before: Callable[[
 
 
 def exact(rows: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    """Metrics without what a clock measured."""
+    """Metrics without what was measured of the machine."""
     for row in rows:
-        yield {name: value for name, value in row.items() if name not in ("tokens_per_second", "mfu")}
+        yield {name: value for name, value in row.items() if name not in ("tokens_per_second", "mfu", "memory")}
 
 
 def columns_of(pieces: Pieces) -> Iterator[tuple[int, int, int, int]]:

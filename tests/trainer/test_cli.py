@@ -79,6 +79,12 @@ def test_train_ends_with_losses_a_sample_and_where_everything_is_then_says_it_is
     assert texts[0].startswith("Once é")
     assert texts[0] == texts[1] != texts[2]
 
+    (run / "checkpoints" / "step-00000003" / "index.json").write_bytes(b"")
+    assert call(monkeypatch, "sample", run, "--prompt", "a", "--prompt", "b") == 0
+    said, warned = capsys.readouterr()
+    assert [json.loads(line)["prompt"] for line in said.splitlines()] == ["a", "b"]
+    assert "step-00000003 is damaged and passed over" in warned
+
 
 def test_every_id_up_to_the_largest_may_be_drawn_though_the_tokenizer_has_gaps(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -1,9 +1,10 @@
 """FLOPs by hand, and no peak for a device that is not known."""
 
 import pytest
+import torch
 
 from trainer.config import ModelConfig, parse_config
-from trainer.devices import PEAK_FLOPS, flops_per_token, peak_flops
+from trainer.devices import PEAK_FLOPS, flops_per_token, peak_flops, peak_memory
 from trainer.presets import PRESETS
 
 
@@ -41,3 +42,10 @@ def test_a_known_device_has_its_own_peak(name: str, peak: float) -> None:
 def test_an_unknown_device_has_none_and_never_that_of_another(name: str) -> None:
     assert name not in PEAK_FLOPS
     assert peak_flops(name) is None
+
+
+def test_memory_is_the_most_there_was_in_bytes() -> None:
+    before = peak_memory(torch.device("cpu"))
+    taken = torch.ones(before // 4 + 2**24)  # float32: as much as there was, and 64 MiB
+    del taken
+    assert before + 2**25 < peak_memory(torch.device("cpu")) < 4 * before + 2**28

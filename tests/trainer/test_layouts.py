@@ -1,7 +1,6 @@
 """However ranks share the work, a run is the run of one process; and it may move from one layout to another."""
 
 import os
-import socket
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -11,6 +10,7 @@ import numpy as np
 import pytest
 from tokenizers import Tokenizer, models
 from torch import multiprocessing
+from torch._C._distributed_c10d import TCPStore
 from torch.distributed.tensor import DTensor
 
 from dataprep.shards import Manifest
@@ -20,6 +20,7 @@ from trainer.optim import optimizer_tensors
 from trainer.prepare import Run, prepare
 from trainer.saved.checkpoint import checkpoints
 from trainer.saved.metrics import read_metrics
+from trainer.watch.ledger import read_decisions
 
 FSDP = "parallel.strategy=fsdp"
 ONE: tuple[int, tuple[str, ...]] = (1, ())
@@ -39,6 +40,8 @@ LAYOUTS: dict[str, tuple[int, tuple[str, ...]]] = {
     "muon, fsdp 2, tensor 2": (4, (FSDP, "parallel.tensor=2", OTHERS["muon"])),
     "bfloat16, fsdp 2": (2, (FSDP, OTHERS["bfloat16"])),
 }
+ALARMS = ("watch.window=4", "watch.deviations=0.01", "watch.spike=rollback", "watch.pass_over=1", "steps=6")
+WATCHED = {name: LAYOUTS[name] for name in ("ddp 2", "fsdp 2", "hsdp 2x2", "fsdp 2, tensor 2")}
 COMPRESSED = {name: (2, (f"parallel.compress={name}",)) for name in ("bfloat16", "powersgd")}
 MOVES = ["fsdp 2", "fsdp 2, tensor 2", "hsdp 2x2", "ddp 2"]
 # 5 windows to evaluate on and passes of 3: some ranks have fewer than others
@@ -52,6 +55,8 @@ def jobs() -> Iterator[tuple[str, int, tuple[str, ...]]]:
         yield f"{name}, one", 1, (assignment,)
     for name, (ranks, sets) in (LAYOUTS | COMPRESSED).items():
         yield name, ranks, sets
+    for name, (ranks, sets) in ({"one": ONE} | WATCHED).items():
+        yield f"watched, {name}", ranks, (*sets, *ALARMS)
     yield "damaged", *LAYOUTS["fsdp 2"]
     yield "damaged", *LAYOUTS["fsdp 2"]
     for folder, moves in (("stays", [ONE] * 6), ("moves", [ONE, *map(LAYOUTS.__getitem__, MOVES), ONE])):
@@ -70,17 +75,11 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for split, documents in (("train", 40), ("validation", 8))
     ]
     Manifest.build(str(folder / "shards"), written).save()
-    ports = free_ports(len(list(jobs())))
+    # as torchrun has one: a port that is only known to be free is another's by the time it is wanted
+    stores = [TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False) for _ in jobs()]
+    ports = [store.port for store in stores]
     multiprocessing.start_processes(_process, (ports, folder), nprocs=4, start_method="forkserver")
     return folder
-
-
-def free_ports(count: int) -> list[int]:
-    with socket.socket() as first:
-        first.bind(("127.0.0.1", 0))
-        if count == 1:
-            return [first.getsockname()[1]]
-        return [first.getsockname()[1], *free_ports(count - 1)]
 
 
 def _process(rank: int, ports: list[int], folder: Path) -> None:
@@ -94,6 +93,7 @@ def _process(rank: int, ports: list[int], folder: Path) -> None:
             "WORLD_SIZE": str(world_size),
             "MASTER_ADDR": "127.0.0.1",
             "MASTER_PORT": str(ports[number]),
+            "TORCHELASTIC_USE_AGENT_STORE": "True",
         }
         if rank == 0 and name == "damaged" and (folder / name).exists():
             flip(folder / name / "checkpoints" / "step-00000004" / "optimizer-00001.safetensors")
@@ -137,6 +137,18 @@ def test_every_layout_has_the_losses_and_gradient_norms_of_one_process(runs: Pat
     assert len(alone) == 7
     for one, many in zip(alone, losses(runs / layout), strict=True):
         assert many == pytest.approx(one, rel=1e-2 if other in ("muon", "bfloat16") else 1e-4)
+
+
+@pytest.mark.parametrize("layout", WATCHED)
+def test_every_layout_finds_the_same_documents_in_a_step_that_stands_out_and_goes_back(runs: Path, layout: str) -> None:
+    alone, many = (read_decisions(runs / f"watched, {name}") for name in ("one", layout))
+    assert any(one.action == "rollback" for one in alone)
+    assert [(one.step, one.batch, one.action) for one in many] == [(one.step, one.batch, one.action) for one in alone]
+    for here, there in zip(many, alone, strict=True):
+        found = [{row["document"]: row["loss"] for row in one.documents} for one in (here, there)]
+        assert found[0] == pytest.approx(found[1], rel=1e-3)
+    for one, other in zip(losses(runs / "watched, one"), losses(runs / f"watched, {layout}"), strict=True):
+        assert other == pytest.approx(one, rel=1e-3)
 
 
 def test_a_run_that_moves_through_all_layouts_loses_no_bit_on_the_way_and_has_the_losses_of_one_that_stays(

@@ -15,12 +15,23 @@ import pytest
 import torch
 
 from dataprep.shards import Manifest
-from tests.trainer.conftest import TINY, columns_of, exact, random_documents, shard, tiny_config, train_here
+from tests.trainer.conftest import (
+    TINY,
+    byte_tokenizer,
+    columns_of,
+    exact,
+    random_documents,
+    shard,
+    tiny_config,
+    train_here,
+)
 from trainer import loop, parallel
+from trainer import prepare as made_ready
 from trainer.data.stream import TokenStream
 from trainer.evaluate import evaluate
 from trainer.feed import training_order
 from trainer.model.decoder import Decoder
+from trainer.model.float8 import Float8Linear, convert
 from trainer.optim import optimizer_tensors
 from trainer.prepare import Run, prepare
 from trainer.saved.checkpoint import checkpoints
@@ -226,6 +237,36 @@ def test_a_step_whose_windows_are_all_padding_changes_no_weight_to_something_not
         loss = loop.accumulate(model, loop.step_batches(order, empty[0], 1, ranks)[0], 1, ranks)
     assert loss == 0
     assert all(torch.isfinite(parameter.grad).all() for parameter in model.parameters() if parameter.grad is not None)
+
+
+def test_a_run_whose_validation_has_no_loss_ends_as_any_other(shards: Path, tmp_path: Path) -> None:
+    path = shards / "b" / "validation-00000.arrow"
+    content = bytearray(path.read_bytes())
+    content[content.index(random_documents(4, 5, 60)[2].astype("uint16").tobytes())] ^= 1
+    path.write_bytes(content)
+    said: list[str] = []
+    config = tiny_config("read.on_damage=skip")
+    with parallel.start(config) as ranks:
+        assert loop.train(prepare(str(shards), tmp_path / "run", config, None, ranks, said.append))
+    assert "validation after  nan nats/token, nan bits/byte (step 8)" in said
+    assert (read_metrics(tmp_path / "run")[0])["validation_loss"] is None
+
+
+def test_a_run_in_float8_ends_with_a_sample(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a CPU, where PyTorch emulates the products and a run would be refused."""
+    monkeypatch.setattr(made_ready, "use_float8", lambda model, _device: convert(model))
+    byte_tokenizer().save(str(tmp_path / "tokenizer.json"))
+    content = (tmp_path / "tokenizer.json").read_bytes()
+    folder = tmp_path / "shards"
+    Manifest.build(str(folder), [shard(folder, "a", "train", 0, random_documents(1, 20, 257), 257, content)]).save()
+    config = tiny_config(
+        "precision=float8", "model.width=32", "model.heads=2", "model.kv_heads=1", "model.feed_forward=32", "steps=2"
+    )
+    with parallel.start(config) as ranks:
+        run = prepare(str(folder), tmp_path / "run", config, str(tmp_path / "tokenizer.json"), ranks, lambda _: None)
+        assert any(isinstance(part, Float8Linear) for part in run.model.modules())
+        assert loop.train(run)
+    assert (tmp_path / "run" / "sample.txt").exists()
 
 
 def test_a_run_continued_with_other_threads_says_so(shards: Path, tmp_path: Path) -> None:

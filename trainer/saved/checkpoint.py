@@ -103,7 +103,7 @@ class Saver:
     """
 
     def __init__(self, folder: Path, keep: int, keep_every: int | None = None, ranks: Ranks = ALONE) -> None:
-        self._folder = folder
+        self.folder = folder
         self._keep, self._keep_every = keep, keep_every
         self._ranks = ranks
         self._name = f"{ranks.from_main(secrets.randbits(32)):08x}"  # one temporary directory for all ranks
@@ -166,8 +166,8 @@ class Saver:
         copies: dict[str, dict[str, Tensor]],
     ) -> None:
         """On every rank, in the thread: files, then rank 0 makes a checkpoint of them."""
-        final = self._folder / f"step-{step:08d}"
-        temporary = self._folder / f"{TEMPORARY}{final.name}-{self._name}"
+        final = self.folder / f"step-{step:08d}"
+        temporary = self.folder / f"{TEMPORARY}{final.name}-{self._name}"
         files, error = {}, None
         try:
             temporary.mkdir(parents=True, exist_ok=True)
@@ -181,7 +181,7 @@ class Saver:
         error = next((error for error, _, _ in written if error), None)
         if error is None and self._ranks.main:
             try:
-                self._finish(temporary, final, document, index, written)
+                self._finish(step, temporary, final, document, index, written)
             except (OSError, ValueError) as problem:
                 error = str(problem)
         error = self._ranks.gather(error)[0]
@@ -190,6 +190,7 @@ class Saver:
 
     def _finish(
         self,
+        step: int,
         temporary: Path,
         final: Path,
         document: bytes,
@@ -213,14 +214,15 @@ class Saver:
         sync_directory(temporary)
         if final.exists():
             # a damaged one that an earlier checkpoint was taken for, or one that ``latest`` never came to name
-            final.rename(self._folder / f"{TEMPORARY}replaced-{uuid.uuid4().hex[:8]}")
+            final.rename(self.folder / f"{TEMPORARY}replaced-{uuid.uuid4().hex[:8]}")
         temporary.rename(final)
-        sync_directory(self._folder)
-        replace_file(self._folder / LATEST, final.name.encode())
-        for old in checkpoints(self._folder)[self._keep :]:
-            if old != final and not (self._keep_every and step_of(old) % self._keep_every == 0):
+        sync_directory(self.folder)
+        replace_file(self.folder / LATEST, final.name.encode())
+        # what is there of later steps is damaged, or the run was put back by hand: it takes no place of a good one
+        for old in [path for path in checkpoints(self.folder) if step_of(path) <= step][self._keep :]:
+            if not (self._keep_every and step_of(old) % self._keep_every == 0):
                 _remove(old)
-        clear_leftovers(self._folder)
+        clear_leftovers(self.folder)
 
 
 def load_checkpoint(
@@ -279,13 +281,16 @@ def step_of(path: Path) -> int:
 
 
 def drop_after(folder: Path, step: int) -> None:
-    """Remove the checkpoints of more than ``step`` updates: the run went back to before them."""
+    """Remove the checkpoints of more than ``step`` updates: the run went back to before them.
+
+    ``latest`` comes last: a start after a kill then still finds the newest that is left, and that it was given up.
+    """
     kept = [path for path in checkpoints(folder) if step_of(path) <= step]
-    if kept:
-        replace_file(folder / LATEST, kept[0].name.encode())
     for path in checkpoints(folder):
         if path not in kept:
             _remove(path)
+    if kept:
+        replace_file(folder / LATEST, kept[0].name.encode())
 
 
 def clear_leftovers(folder: Path) -> None:

@@ -39,6 +39,14 @@ def read(folder: Path) -> dict[str, Any] | None:
         raise ValueError(f"{path}: damaged ({error})") from None
 
 
+def of_a_run(folder: Path) -> dict[str, Any]:
+    """As ``read``, of a directory that has to hold a run; raises ``ValueError`` when it does not."""
+    value = read(folder)
+    if value is None:
+        raise ValueError(f"{folder}: no {NAME}, not a run directory of trainer train")
+    return value
+
+
 def check_same_run(
     folder: Path,
     earlier: dict[str, Any],
@@ -95,7 +103,7 @@ def write(
     ranks: Ranks,
     plan: Sequence[SourcePlan],
 ) -> None:
-    """Record the run as it is now started, and copy its tokenizer beside it."""
+    """Record the run as it is now started, and copy its tokenizer beside it. What was used before stays on record."""
     folder.mkdir(parents=True, exist_ok=True)
     if tokenizer is not None:
         with fsspec.open(tokenizer, "rb") as handle:
@@ -114,7 +122,7 @@ def write(
         "environment": environment(ranks),
         "plan": [asdict(source) for source in plan],
     }
-    _replace(folder, value)
+    _replace(folder, value | {name: used for name, used in (read(folder) or {}).items() if name == "usage"})
 
 
 def add(folder: Path, name: str, value: Any) -> None:

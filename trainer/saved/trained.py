@@ -1,5 +1,6 @@
 """A run opened to be used: the weights of a checkpoint, the record of what they are, the tokenizer."""
 
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,12 +31,15 @@ class Trained:
     model: Decoder
 
 
+def warn(line: str) -> None:
+    """What is said of a damaged checkpoint stays out of the output, which others may read."""
+    print(f"trainer: {line}", file=sys.stderr)
+
+
 def load_trained(folder: Path, step: int | None = None) -> Trained:
     """The last whole checkpoint of a run, or that of ``step``. Raises ``ValueError`` when there is none."""
-    value = record.read(folder)
-    if value is None:
-        raise ValueError(f"{folder}: no {record.NAME}, not a run directory of trainer train")
-    checkpoint = load_checkpoint(folder / CHECKPOINTS, print, step=step)
+    value = record.of_a_run(folder)
+    checkpoint = load_checkpoint(folder / CHECKPOINTS, warn, step=step)
     if checkpoint is None:
         raise ValueError(f"{folder}: no checkpoint yet")
     config = parse_config(value["config"]).model_copy(update={"device": "auto", "parallel": ParallelConfig()})

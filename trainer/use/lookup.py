@@ -21,7 +21,7 @@ from trainer.model.decoder import Decoder
 from trainer.parallel import ALONE
 from trainer.saved import record
 from trainer.saved.checkpoint import load_checkpoint, restore_model
-from trainer.saved.trained import CHECKPOINTS
+from trainer.saved.trained import CHECKPOINTS, warn
 from trainer.watch import trace
 from trainer.watch.ledger import Ledger
 from trainer.watch.memorisation import Canaries
@@ -36,9 +36,7 @@ def documents_of_step(folder: Path, step: int, top: int, with_loss: bool) -> Ite
     ``with_loss``: by what they cost the newest checkpoint from before the step, those that added most first. Raises
     ``ValueError`` naming what is missing.
     """
-    value = record.read(folder)
-    if value is None:
-        raise ValueError(f"{folder}: no {record.NAME}, not a run directory of trainer train")
+    value = record.of_a_run(folder)
     config, manifest = parse_config(value["config"]), Manifest.load(value["shards"])
     if manifest.hash != value["manifest"]:
         raise ValueError(f"{manifest.path}: not the shards of this run, which were {value['manifest']}")
@@ -54,9 +52,7 @@ def documents_of_step(folder: Path, step: int, top: int, with_loss: bool) -> Ite
             for row in decision.documents[:top]:
                 yield f"  {trace.in_words(row, found.get(row['document']))}"
     batch = ledger.batch(step - 1)
-    canaries = Canaries(
-        config.canaries, config.seed, manifest.vocabulary_size, manifest.eos_id, config.windows_per_step
-    )
+    canaries = Canaries.of_run(config, manifest)
     losses, at = None, ""
     if with_loss:
         losses, before = _losses(folder, config, value, order, batch, step, canaries)
@@ -90,10 +86,12 @@ def _losses(
     canaries: Canaries,
 ) -> tuple[NDArray[np.float32], int]:
     """(losses of the batch's tokens, updates of the checkpoint that was used)."""
-    checkpoint = load_checkpoint(folder / CHECKPOINTS, print, at_most=step - 1)
+    checkpoint = load_checkpoint(folder / CHECKPOINTS, warn, at_most=step - 1)
     if checkpoint is None:
         raise ValueError(f"{folder}: no checkpoint from before step {step} is kept, so its losses cannot be had again")
     model = Decoder(config.model, value["embedding_rows"])
     restore_model(model, checkpoint.model)
     batches, _ = step_batches(order, batch, config.windows_per_pass, ALONE, canaries)
-    return trace.token_losses(model, batches, config.windows_per_step, ALONE), checkpoint.step
+    losses = trace.token_losses(model, batches, config.windows_per_step, ALONE)
+    canaries.hide(losses, batch)
+    return losses, checkpoint.step

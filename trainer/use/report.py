@@ -33,9 +33,7 @@ Curve = list[tuple[float, float]]
 
 def write_report(folder: Path) -> Path:
     """Write ``report.html`` into a run directory. Raises ``ValueError`` when it is none."""
-    value = record.read(folder)
-    if value is None:
-        raise ValueError(f"{folder}: no {record.NAME}, not a run directory of trainer train")
+    value = record.of_a_run(folder)
     rows, decisions = read_metrics(folder), read_decisions(folder)
     title = f"Run {folder.resolve().name}"
     parts = [
@@ -64,6 +62,8 @@ def _curves(rows: Sequence[Mapping[str, Any]], marks: Sequence[int]) -> Iterable
     yield _chart("Gradient norm before clipping", _named(rows, {"gradient_norm": "norm"}), marks)
     yield _chart("Learning rate", _named(rows, {"learning_rate": "rate"}), ())
     yield _chart("Tokens a second", _named(rows, {"tokens_per_second": "tokens/s"}), ())
+    memory = [dict(row) | {"memory": row["memory"] / 1e9} for row in rows if "memory" in row]
+    yield _chart("Most memory so far, GB", _named(memory, {"memory": "of the first rank"}), ())
     yield _chart("Model FLOPs utilisation", _named(rows, {"mfu": "share of the devices' peak"}), ())
 
 

@@ -33,7 +33,9 @@ Counter = Callable[[], float]
 
 @dataclass
 class Usage:
-    """Of one rank, over all starts. ``tokens``: targets of all ranks' steps. ``measured_by``: how joules were found."""
+    """Of one rank, over all starts. ``tokens``: targets of all ranks' steps. ``measured_by``: all ways in which joules
+    were found.
+    """
 
     starts: int = 0
     seconds: float = 0.0
@@ -50,7 +52,8 @@ class Meter:
         self.usage = Usage(**json.loads(self._path.read_text())) if self._path.exists() else Usage()
         self.usage.starts += 1
         self._counters = counters(ranks.device, watts_per_core)
-        self.usage.measured_by = " + ".join(self._counters)
+        before = filter(None, self.usage.measured_by.split(" + "))
+        self.usage.measured_by = " + ".join(dict.fromkeys([*before, *self._counters]))
         self._at = self._written = time.perf_counter()
         self._joules = {name: read() for name, read in self._counters.items()}
 

@@ -16,6 +16,7 @@ Shape suffixes: S sequences, T positions, V vocabulary.
 
 import math
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 import torch
@@ -23,7 +24,8 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from trainer.config import CanaryConfig, WatchConfig
+from dataprep.shards import Manifest
+from trainer.config import CanaryConfig, TrainConfig, WatchConfig
 from trainer.data.batches import IGNORE, Batch, TrainingOrder, Windows
 from trainer.evaluate import mean_losses
 from trainer.parallel import Ranks
@@ -46,6 +48,10 @@ class Canaries:
             0, vocabulary - 1, (config.count + CONTROLS, config.length)
         )
         self.sequences = drawn + (drawn >= eos_id)  # every id but EOS
+
+    @classmethod
+    def of_run(cls, config: TrainConfig, manifest: Manifest) -> Self:
+        return cls(config.canaries, config.seed, manifest.vocabulary_size, manifest.eos_id, config.windows_per_step)
 
     def planted(self, batch: int) -> tuple[int, int] | None:
         """(canary, window of the batch) if the batch has one."""
@@ -75,6 +81,11 @@ class Canaries:
                 batches[place] = self._written(batch, row, torch.from_numpy(canary))
                 return
             row -= len(batch.windows)
+
+    def hide(self, losses_wt: NDArray[np.float32], number: int) -> None:
+        """Take what the canary of batch ``number`` cost out of its losses: the document under it is not to blame."""
+        if found := self.planted(number):
+            losses_wt[found[1], : self.config.length + 1] = np.nan
 
     def _written(self, batch: Batch, row: int, canary_t: Tensor) -> Batch:
         eos = torch.tensor([self._eos_id])

@@ -10,7 +10,7 @@ Decisions:
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -109,22 +109,24 @@ def _ids(windows: Windows, places: Places) -> list[str | None]:
     return [opened[number].doc_id(row).hex() for number, row in pairs]
 
 
-def origins(shards: str, documents: Iterable[str]) -> dict[str, dict[str, str | None]]:
+def origins(
+    shards: str, documents: Iterable[str], given_up: Callable[[], bool] = lambda: False
+) -> dict[str, dict[str, str | None]]:
     """``url`` and ``locator`` of these documents, by id, from the Parquet files beside the shards; those that are
-    found.
+    found before it is ``given_up``, which each file asks for.
     """
     wanted = pa.array([bytes.fromhex(one) for one in sorted(set(documents))], pa.binary(16))
     found: dict[str, dict[str, str | None]] = {}
     stages = [Path(shards).parent / stage / "kept" for stage in STAGES]
     parts = next((sorted(folder.glob("*.parquet")) for folder in stages if any(folder.glob("*.parquet"))), [])
     for part in parts:
+        if len(found) == len(wanted) or given_up():
+            break
         with pq.ParquetFile(part) as file:
             for rows in file.iter_batches(columns=["id", "url", "locator"]):
                 rows = rows.filter(pc.is_in(rows["id"], value_set=wanted))
                 for row in rows.to_pylist():
                     found[row["id"].hex()] = {"url": row["url"], "locator": row["locator"]}
-        if len(found) == len(wanted):
-            break
     return found
 
 

@@ -17,6 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pyarrow as pa
@@ -53,14 +54,11 @@ class Watch:
         saved: dict[str, Any],
         say: Callable[[str], None],
     ) -> None:
-        manifest = order.windows.stream.manifest
         self.config, self.folder, self.order, self.ranks, self.say = config, folder, order, ranks, say
         self.ledger = Ledger(folder, saved.get("decisions", ()))
-        self.canaries = Canaries(
-            config.canaries, config.seed, manifest.vocabulary_size, manifest.eos_id, config.windows_per_step
-        )
+        self.canaries = Canaries.of_run(config, order.windows.stream.manifest)
         self.meter = Meter(folder, ranks, config.cost.watts_per_core)
-        self._lookups = ThreadPoolExecutor(1, "origins")
+        self._lookups, self._leaving = ThreadPoolExecutor(1, "origins"), Event()
         self.restore(saved)
 
     def restore(self, saved: dict[str, Any]) -> None:
@@ -103,6 +101,7 @@ class Watch:
         elif spike is not None:
             decision = self._new(update, batch, loss, norm, spike, saver)
             losses = trace.token_losses(model, batches, self.config.windows_per_step, self.ranks)
+            self.canaries.hide(losses, batch)
             self._alarm(decision, trace.pieces(self.order, batch, losses)[:NAMED])
         skipped = decision is not None and decision.action == "skip"
         self._in_a_row = self._in_a_row + 1 if skipped else 0
@@ -147,6 +146,8 @@ class Watch:
         stop leaves that to ``trainer trace``.
         """
         self.meter.write()
+        if not finished:
+            self._leaving.set()
         self._lookups.shutdown(cancel_futures=not finished)
 
     def _new(self, update: int, batch: int, loss: float, norm: float, spike: Spike, saver: Saver) -> Decision:
@@ -166,7 +167,7 @@ class Watch:
                 return replace(decision, action="ignore")
             redo, passed = self.ledger.passing_over(update, watch.pass_over)
             saver.wait()  # what is there must not depend on how fast the disk is
-            kept = [step_of(path) for path in checkpoints(self.folder / "checkpoints")]
+            kept = [step_of(path) for path in checkpoints(saver.folder)]
             if not self.ranks.from_main(int(any(step <= redo for step in kept))):
                 return replace(decision, action="skip")
             return replace(decision, redo_from=redo, passed_from=passed)
@@ -188,6 +189,8 @@ class Watch:
             f"step {decision.step}: {decision.kind} stands out{away}: loss {decision.loss}, gradient norm "
             f"{decision.gradient_norm}; {then[decision.action]}"
         )
+        if planted := self.canaries.planted(decision.batch):
+            self.say(f"           the beginning of window {planted[1]} is canary {planted[0]}")
         for piece in found[:3]:
             self.say(f"           {trace.in_words(piece, None)}")
         if self.ranks.main:
@@ -196,7 +199,7 @@ class Watch:
     def _look_up(self, found: list[trace.Piece]) -> None:
         names = [piece.document for piece in found if piece.document is not None]
         try:
-            origins = trace.origins(self.order.windows.stream.manifest.path, names)
+            origins = trace.origins(self.order.windows.stream.manifest.path, names, self._leaving.is_set)
         except (OSError, pa.ArrowException) as error:
             self.say(f"           the documents' URLs were not found: {error}")
             return

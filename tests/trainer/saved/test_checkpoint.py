@@ -147,6 +147,15 @@ def test_the_newest_k_are_kept(tmp_path: Path) -> None:
     assert [path.name for path in checkpoints(tmp_path)] == ["step-00000005", "step-00000004"]
 
 
+def test_what_is_there_of_later_steps_takes_no_place_among_the_newest_k(tmp_path: Path) -> None:
+    for step in (8, 9):
+        (save(tmp_path, step, keep=2) / MODEL).write_bytes(b"")
+    for step in range(1, 5):
+        save(tmp_path, step, keep=2)
+    assert [path.name[-1] for path in checkpoints(tmp_path)] == ["9", "8", "4", "3"]
+    assert load(tmp_path) == (4, [])
+
+
 def test_those_of_every_so_many_steps_are_kept_for_good(tmp_path: Path) -> None:
     for step in range(1, 10):
         save(tmp_path, step, keep=2, keep_every=3)

@@ -40,7 +40,7 @@ def test_a_terminal_has_its_line_written_over_and_a_file_has_plain_lines(
     monkeypatch.setattr(sys, "stdout", out)
     display = Display()
     assert display.live is live
-    progress = Progress(display.show if live else display.say, 0, 4, live, mfu=1e-9)
+    progress = Progress(display.show if live else display.say, 4, live, mfu=1e-9)
     progress.step(1, 100, 2.5, 1e-3)
     progress.step(2, 100, 2.5, 1e-3)  # too soon after the first
     display.say("step 2: something")

@@ -50,6 +50,16 @@ def test_the_estimate_is_processor_time_times_watts_and_is_called_one(tmp_path: 
     assert double() == pytest.approx(2 * found[name](), rel=0.05)
 
 
+def test_joules_that_were_estimated_once_are_called_so_in_later_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("an estimate", "RAPL", "RAPL"):
+        monkeypatch.setattr(energy, "counters", lambda _device, _watts, name=name: {name: lambda: 0.0})
+        meter = energy.Meter(tmp_path, Ranks(0, 1, torch.device("cpu")), 12.0)
+        meter.write()
+    assert (meter.usage.measured_by, meter.usage.starts) == ("an estimate + RAPL", 3)
+
+
 def test_a_gpu_counts_its_own_joules() -> None:
     if not torch.cuda.is_available():
         pytest.skip("no GPU here")

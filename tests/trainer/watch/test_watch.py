@@ -22,8 +22,10 @@ from trainer.feed import training_order
 from trainer.model.decoder import Decoder
 from trainer.optim import optimizer_tensors
 from trainer.prepare import Run, prepare
+from trainer.saved import checkpoint
 from trainer.saved.checkpoint import checkpoints
 from trainer.saved.metrics import read_metrics
+from trainer.use.lookup import documents_of_step
 from trainer.watch import trace, watch
 from trainer.watch.ledger import read_decisions
 
@@ -111,6 +113,24 @@ def test_the_alarm_names_the_planted_document(spiked: Spiked, tmp_path: Path, po
     assert (worst["start"], worst["stop"], worst["source"]) == (0, 16, "a")
 
 
+def test_a_canary_that_stands_out_is_named_and_not_the_document_it_lies_over(tmp_path: Path) -> None:
+    said: list[str] = []
+    planted = ("canaries.count=1", "canaries.length=12", f"canaries.from_step={BATCH}", "canaries.repetitions=1")
+    config = tiny_config(*RECIPE, *planted, "data.packing=windows", "watch.spike=ignore")
+    shards = build(tmp_path / "shards", easy(1, 300))
+    with parallel.start(config) as ranks:
+        run = prepare(str(shards), tmp_path / "run", config, None, ranks, said.append)
+        loop.train(run)
+    (decision,) = (one for one in read_decisions(tmp_path / "run") if one.batch == BATCH)
+    found = run.watch.canaries.planted(BATCH)
+    assert found is not None
+    assert f"           the beginning of window {found[1]} is canary 0" in said
+    assert all(row["loss"] is None or row["loss"] < 3 for row in decision.documents)
+    trace_says = list(documents_of_step(tmp_path / "run", BATCH + 1, 10, with_loss=True))
+    assert f"  the beginning of window {found[1]} is canary 0" in trace_says
+    assert not any(float(line.split()[0]) > 3 for line in trace_says if "nats/token" in line)
+
+
 def test_a_skipped_step_leaves_parameters_and_optimizer_bit_identical(spiked: Spiked, tmp_path: Path) -> None:
     run = train_here(spiked.shards, tmp_path / "before", *RECIPE, f"steps={BATCH}", "schedule.shape=wsd")
     before = weights(run)
@@ -164,24 +184,55 @@ def test_what_was_decided_stands_under_another_policy(spiked: Spiked, tmp_path: 
     assert rows(tmp_path / "run") == expected
 
 
-def test_a_run_killed_between_its_decision_and_going_back_goes_back_when_it_starts_again(
+def test_going_back_to_the_very_beginning_leaves_nothing_of_the_optimizer_either(
     spiked: Spiked, tmp_path: Path
 ) -> None:
-    """``checkpoint_every`` 1: a checkpoint of the batches that are left out is the newest there is."""
-    recipe = (*BACK, "checkpoint_every=1", "keep_checkpoints=50")
+    """Before the first update it has no state, so none is in the checkpoint to lie over what there is."""
+    recipe = (*BACK, "checkpoint_every=1000")
+    back = train_here(spiked.shards, tmp_path / "run", *recipe)
+    assert any(one.action == "rollback" for one in read_decisions(tmp_path / "run"))
+    expected = rows(tmp_path / "run")
+    shutil.rmtree(tmp_path / "run" / "checkpoints")
+    replayed = train_here(spiked.shards, tmp_path / "run", *recipe)
+    assert rows(tmp_path / "run") == expected
+    assert same(weights(back), weights(replayed))
+
+
+@pytest.mark.parametrize("removed", [None, 0, 1])
+def test_a_run_killed_between_its_decision_and_going_back_goes_back_when_it_starts_again(
+    spiked: Spiked, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, removed: int | None
+) -> None:
+    """``checkpoint_every`` 1: checkpoints of the batches that are left out are the newest there are. ``removed``: so
+    many of them are gone when it is killed; None: it has said what it will do.
+    """
+    recipe = (*BACK, "checkpoint_every=1", "watch.pass_over=3")
     train_here(spiked.shards, tmp_path / "whole", *recipe)
+    left, remove = removed, checkpoint._remove
 
     def kill(line: str) -> None:
-        if "stands out" in line:
+        if removed is None and "stands out" in line:
             raise KeyboardInterrupt
 
-    config = tiny_config(*recipe)
-    with parallel.start(config) as ranks, pytest.raises(KeyboardInterrupt):
+    def counted(path: Path) -> None:
+        nonlocal left
+        if left == 0:
+            raise KeyboardInterrupt
+        left = left and left - 1
+        remove(path)
+
+    config, folder = tiny_config(*recipe), tmp_path / "killed" / "checkpoints"
+    with monkeypatch.context() as patch, parallel.start(config) as ranks, pytest.raises(KeyboardInterrupt):
+        patch.setattr(checkpoint, "_remove", counted)
         loop.train(prepare(str(spiked.shards), tmp_path / "killed", config, None, ranks, kill))
-    assert checkpoints(tmp_path / "killed" / "checkpoints")[0].name == f"step-{BATCH:08d}"
-    started: list[int] = []
-    train_here(spiked.shards, tmp_path / "killed", *recipe, before=lambda run: started.append(run.step))
-    assert started == [BATCH - 1]
+    assert checkpoints(folder)[0].name == f"step-{BATCH - (removed or 0):08d}"
+    started: list[tuple[int, str]] = []
+    train_here(
+        spiked.shards,
+        tmp_path / "killed",
+        *recipe,
+        before=lambda run: started.append((run.step, checkpoints(folder)[0].name)),
+    )
+    assert started == [(BATCH - 2, f"step-{BATCH - 2:08d}")]
     assert rows(tmp_path / "killed") == rows(tmp_path / "whole")
 
 
@@ -202,6 +253,19 @@ def test_without_a_checkpoint_to_go_back_to_the_step_is_skipped(spiked: Spiked, 
     train_here(spiked.shards, tmp_path / "run", *recipe, "schedule.shape=wsd")
     (decision,) = read_decisions(tmp_path / "run")
     assert (decision.step, decision.action) == (BATCH + 1, "skip")
+
+
+def test_where_all_checkpoints_to_go_back_to_are_damaged_the_run_ends_and_says_so(
+    spiked: Spiked, tmp_path: Path
+) -> None:
+    def damage(line: str) -> None:
+        if "stands out" in line:
+            for path in checkpoints(tmp_path / "run" / "checkpoints"):
+                (path / "index.json").write_bytes(b"{}")
+
+    config = tiny_config(*BACK)
+    with parallel.start(config) as ranks, pytest.raises(watch.DivergedError, match=r"none of 5 checkpoints is whole"):
+        loop.train(prepare(str(spiked.shards), tmp_path / "run", config, None, ranks, damage))
 
 
 def test_a_new_level_is_gone_back_from_three_times_and_then_gone_through(tmp_path: Path) -> None:
@@ -269,6 +333,24 @@ def test_trace_and_report_give_url_and_locator_and_escape_them(
         assert wanted in page
 
 
+def test_a_look_up_ends_with_the_file_it_is_in_when_the_run_is_told_to_stop(spiked: Spiked) -> None:
+    parquet(spiked.shards.parent, spiked.document)
+    folder = spiked.shards.parent / "unique" / "kept"
+    shutil.copy(folder / "part-0.parquet", folder / "part-1.parquet")
+    asked = 0
+
+    def told(after: int) -> bool:
+        nonlocal asked
+        asked += 1
+        return asked > after
+
+    shards, elsewhere = str(spiked.shards), "f" * 32
+    assert set(trace.origins(shards, [spiked.document, elsewhere])) == {spiked.document}
+    assert set(trace.origins(shards, [spiked.document, elsewhere], lambda: told(1))) == {spiked.document}
+    assert asked == 2
+    assert trace.origins(shards, [spiked.document], lambda: True) == {}
+
+
 def test_trace_finds_for_every_step_the_documents_that_the_batch_was_made_of(spiked: Spiked) -> None:
     config = tiny_config(*RECIPE)
     order = training_order(TokenStream(Manifest.load(str(spiked.shards)), "train", 64), config)
@@ -296,6 +378,9 @@ def test_energy_and_useful_tokens_are_carried_across_restarts(spiked: Spiked, tm
     folder = tmp_path / "run"
     train_here(spiked.shards, folder, *BACK, "cost.price_per_hour=36", "steps=10", "schedule.shape=wsd")
     first = json.loads((folder / "run.json").read_text())["usage"]
+    with parallel.start(config := tiny_config(*BACK, "schedule.shape=wsd")) as ranks:
+        prepare(str(spiked.shards), folder, config, None, ranks, lambda _line: None)
+    assert json.loads((folder / "run.json").read_text())["usage"] == first  # a start that was killed at once
     train_here(spiked.shards, folder, *BACK, "cost.price_per_hour=36", "schedule.shape=wsd")
     second = json.loads((folder / "run.json").read_text())["usage"]
     steps = [row for row in rows(folder) if "loss" in row]
