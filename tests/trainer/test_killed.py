@@ -22,7 +22,8 @@ def test_killed_at_random_moments_of_steps_and_saves_it_always_resumes_and_has_t
     sets = ("steps=100", "evaluate_every=40", "checkpoint_every=3", "keep_checkpoints=3", "keep_every=50")
     folder, reached = tmp_path / "killed", [0]
     for number in range(KILLS):
-        flushes = draw.randint(1, 90) if number % 2 else 0
+        # at least a save further each second time, however slow the machine is
+        flushes = draw.randint(35, 90) if number % 2 else 0
         process = SERVER.Process(target=_train, args=(shards, folder, sets, flushes))
         process.start()
         if not flushes:
@@ -36,7 +37,7 @@ def test_killed_at_random_moments_of_steps_and_saves_it_always_resumes_and_has_t
         saved = checkpoints(folder / "checkpoints")
         reached.append(int(saved[0].name.removeprefix("step-")) if saved else 0)
     assert reached == sorted(reached)
-    assert len(set(reached)) > 3
+    assert len(set(reached)) > 3, reached
     train_here(shards, folder, *sets)
     train_here(shards, tmp_path / "whole", *sets)
     assert list(exact(read_metrics(folder))) == list(exact(read_metrics(tmp_path / "whole")))
