@@ -3,6 +3,7 @@
 Here is the run, in the order it happens; what it stands on has rooms of its own:
 
 - ``presets``     sizes that go together, and depth, which sets them all
+- ``files``       durable writing
 - ``config``      every number of a run and the checks on them
 - ``devices``     FLOPs of a token, peaks of GPUs
 - ``rendezvous``  where the processes of a start find each other

@@ -66,12 +66,15 @@ def train(
         from trainer.data.store import StoreError
         from trainer.data.stream import DamagedShardError
         from trainer.display import Display
+        from trainer.files import locked
         from trainer.prepare import prepare
         from trainer.saved.checkpoint import CheckpointError
         from trainer.watch.watch import DivergedError
 
         with _errors_in_one_line():
             ranks = stack.enter_context(parallel.start(settings))
+            if ranks.main:
+                stack.enter_context(locked(run))
             display = Display()
             say: Any = display.say if ranks.main else _say_nothing
             show = display.show if ranks.main and display.live else None

@@ -33,12 +33,12 @@ from trainer.devices import flops_per_token, peak_flops, peak_memory
 from trainer.display import Progress
 from trainer.evaluate import Loss, evaluate
 from trainer.feed import step_batches
+from trainer.files import replace_file
 from trainer.optim import gradient_norm, update
 from trainer.parallel import Ranks
 from trainer.prepare import Run
 from trainer.saved import record
 from trainer.saved.checkpoint import Saver, drop_after, load_checkpoint
-from trainer.saved.files import replace_file
 from trainer.saved.metrics import Metrics, read_metrics
 from trainer.saved.trained import CHECKPOINTS, load_tokenizer, load_trained
 from trainer.schedule import learning_rate
@@ -134,7 +134,8 @@ def _advance(
             run.step += 1
             if metrics:
                 values |= {"tokens": tokens, "tokens_per_second": tokens / seconds}
-                values |= {"mfu": None if mfu is None else mfu * tokens / seconds, "memory": peak_memory(ranks.device)}
+                values |= {"mfu": None if mfu is None else mfu * tokens / seconds, "goodput": watch.goodput}
+                values |= {"memory": peak_memory(ranks.device)}
                 metrics.write(run.step, values | {OF_SOURCE + name: number for name, number in targets.items()})
             progress.step(run.step, tokens, values["loss"], rate)
             if run.step % config.evaluate_every == 0 or run.step == config.steps:

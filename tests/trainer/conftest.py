@@ -136,8 +136,9 @@ def train_here(shards: Path, folder: Path, *assignments: str, before: Callable[[
 
 def exact(rows: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     """Metrics without what was measured of the machine."""
+    measured = ("tokens_per_second", "mfu", "goodput", "memory")
     for row in rows:
-        yield {name: value for name, value in row.items() if name not in ("tokens_per_second", "mfu", "memory")}
+        yield {name: value for name, value in row.items() if name not in measured}
 
 
 def columns_of(pieces: Pieces) -> Iterator[tuple[int, int, int, int]]:

@@ -63,6 +63,7 @@ def test_train_ends_with_losses_a_sample_and_where_everything_is_then_says_it_is
         "metrics.jsonl",
         "tensorboard",
         "usage",
+        "_lock",
         "checkpoints",
         "tokenizer.json",
         "sample.txt",

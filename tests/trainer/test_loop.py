@@ -25,7 +25,7 @@ from tests.trainer.conftest import (
     tiny_config,
     train_here,
 )
-from trainer import loop, parallel
+from trainer import files, loop, parallel
 from trainer import prepare as made_ready
 from trainer.data.stream import TokenStream
 from trainer.evaluate import evaluate
@@ -86,11 +86,18 @@ def test_a_process_killed_outright_resumes_with_the_losses_it_would_have_had(sha
     assert list(exact(read_metrics(folder))) == list(exact(read_metrics(tmp_path / "whole")))
 
 
-def test_sigterm_saves_and_leaves_cleanly_and_the_same_command_continues(shards: Path, tmp_path: Path) -> None:
+def test_sigterm_saves_and_leaves_cleanly_and_the_same_command_continues(
+    shards: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While it runs, nobody else may."""
     many = ("steps=100000", "checkpoint_every=50000", "evaluate_every=50000")
     folder = tmp_path / "run"
     process = subprocess.Popen(command(shards, folder, *many), stdout=subprocess.PIPE, text=True)
     wait_for_metrics(folder, process)
+    with monkeypatch.context() as patch:
+        patch.setattr(files, "LOCK_SECONDS", 0.0)
+        with pytest.raises(ValueError, match="another trainer is at work here"), files.locked(folder):
+            pass
     process.terminate()
     output, _ = process.communicate(timeout=60)
     assert process.returncode == 0

@@ -11,6 +11,7 @@ from trainer.config import ReadConfig
 from trainer.data.cache import PieceCache
 from trainer.data.remote import RemoteShards
 from trainer.data.stream import Damage, LocalShards, Proof, Shards, TokenStream
+from trainer.files import append_lines
 
 DAMAGE = "damage.jsonl"
 
@@ -41,6 +42,5 @@ class Reading:
     def _record(self, split: str, damage: Damage) -> None:
         row = {"split": split, "start": damage.start, "stop": damage.stop, "message": damage.message}
         self._folder.mkdir(parents=True, exist_ok=True)
-        with open(self._folder / DAMAGE, "a", encoding="utf-8") as file:
-            file.write(json.dumps(row | {"rank": self._rank}) + "\n")
+        append_lines(self._folder / DAMAGE, json.dumps(row | {"rank": self._rank}) + "\n")
         print(f"trainer: skipped tokens {damage.start} to {damage.stop - 1}: {damage.message}", file=sys.stderr)

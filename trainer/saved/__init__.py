@@ -1,6 +1,5 @@
 """What a run directory holds, written so that a kill at any moment leaves it whole.
 
-- ``files``       durable writing
 - ``pieces``      tensors in files, whole or in pieces
 - ``checkpoint``  atomic saves in the background, verified loads
 - ``record``      run.json: what a run is, and whether a command means the same one

@@ -33,9 +33,9 @@ from safetensors import SafetensorError
 from torch import Tensor, nn
 from torch.distributed.tensor import DTensor
 
+from trainer.files import TEMPORARY, replace_file, sync_directory, write_file
 from trainer.optim import optimizer_tensors, restore_optimizer
 from trainer.parallel import ALONE, Ranks
-from trainer.saved.files import TEMPORARY, replace_file, sync_directory, write_file
 from trainer.saved.pieces import TYPES, Box, Stored, hash_file, is_writer, laid_out_as, read_tensors, write_tensors
 
 MODEL, OPTIMIZER = "model", "optimizer"

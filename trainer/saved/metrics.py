@@ -14,7 +14,7 @@ from typing import Any
 
 from torch.utils.tensorboard import SummaryWriter
 
-from trainer.saved.files import replace_file
+from trainer.files import replace_file
 
 NAME = "metrics.jsonl"
 

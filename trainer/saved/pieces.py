@@ -27,8 +27,8 @@ from torch import Tensor
 from torch.distributed.tensor import DTensor
 from torch.distributed.tensor._utils import compute_local_shape_and_global_offset
 
+from trainer.files import sync_file
 from trainer.parallel import Ranks
-from trainer.saved.files import sync_file
 
 HASH_BYTES = 2**24
 TYPES = {

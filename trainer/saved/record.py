@@ -16,8 +16,8 @@ import xxhash
 from dataprep.shards import Manifest
 from trainer.config import MAY_CHANGE, PhaseConfig, TrainConfig, differences, parse_config
 from trainer.data.mixture import SourcePlan
+from trainer.files import replace_file
 from trainer.parallel import Ranks, usable_cpus
-from trainer.saved.files import replace_file
 
 NAME = "run.json"
 TOKENIZER = "tokenizer.json"

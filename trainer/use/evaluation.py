@@ -10,8 +10,8 @@ from dataprep.shards import Manifest
 from trainer.data.reading import Reading
 from trainer.evaluate import Losses, evaluate
 from trainer.feed import windows_of
+from trainer.files import replace_file
 from trainer.parallel import Ranks
-from trainer.saved.files import replace_file
 from trainer.saved.trained import Trained, load_tokenizer
 from trainer.use.choices import Accuracy, Question, accuracy
 

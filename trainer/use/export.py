@@ -23,8 +23,8 @@ from safetensors.torch import save
 from torch import Tensor
 
 from trainer.config import ModelConfig
+from trainer.files import TEMPORARY, sync_directory, write_file
 from trainer.saved import record
-from trainer.saved.files import TEMPORARY, sync_directory, write_file
 from trainer.saved.trained import Trained, load_tokenizer
 
 SHARD_BYTES = 5 * 10**9

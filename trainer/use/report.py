@@ -10,8 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from trainer.files import replace_file
 from trainer.saved import record
-from trainer.saved.files import replace_file
 from trainer.saved.metrics import read_metrics
 from trainer.watch import energy
 from trainer.watch.ledger import Decision, read_decisions
@@ -64,6 +64,7 @@ def _curves(rows: Sequence[Mapping[str, Any]], marks: Sequence[int]) -> Iterable
     yield _chart("Tokens a second", _named(rows, {"tokens_per_second": "tokens/s"}), ())
     memory = [dict(row) | {"memory": row["memory"] / 1e9} for row in rows if "memory" in row]
     yield _chart("Most memory so far, GB", _named(memory, {"memory": "of the first rank"}), ())
+    yield _chart("Goodput so far", _named(rows, {"goodput": "share of the time that moved the model"}), ())
     yield _chart("Model FLOPs utilisation", _named(rows, {"mfu": "share of the devices' peak"}), ())
 
 

@@ -22,8 +22,8 @@ from typing import Any
 import torch
 
 from trainer.config import CostConfig
+from trainer.files import replace_file
 from trainer.parallel import Ranks
-from trainer.saved.files import replace_file
 
 FOLDER = "usage"
 WRITE_SECONDS = 30.0
@@ -61,6 +61,11 @@ class Meter:
         self.usage.tokens += tokens
         if time.perf_counter() - self._written > WRITE_SECONDS:
             self.write()
+
+    @property
+    def seconds(self) -> float:
+        """Used so far, over all starts."""
+        return self.usage.seconds + time.perf_counter() - self._at
 
     def write(self) -> None:
         """Bring the rank's file up to now."""

@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from trainer.saved.files import replace_file
+from trainer.files import replace_file
 
 NAME = "decisions.jsonl"
 

@@ -25,6 +25,7 @@ from torch import nn
 
 from trainer.config import TrainConfig
 from trainer.data.batches import Batch, TrainingOrder
+from trainer.files import append_lines
 from trainer.parallel import Ranks
 from trainer.saved.checkpoint import Saver, checkpoints, step_of
 from trainer.watch import trace
@@ -117,6 +118,11 @@ class Watch:
         self.useful_seconds += seconds
         self.useful_tokens += tokens
 
+    @property
+    def goodput(self) -> float:
+        """The share of the time used so far that moved the model that there is now."""
+        return self.useful_seconds / self.meter.seconds
+
     def evaluate(self, model: nn.Module, update: int) -> dict[str, Any]:
         """What the model remembers, for ``metrics.jsonl``; called by all ranks."""
         config, batch = self.config, self.ledger.batch(update)
@@ -186,8 +192,8 @@ class Watch:
             f"{decision.batch} are left out",
         }
         self.say(
-            f"step {decision.step}: {decision.kind} stands out{away}: loss {decision.loss}, gradient norm "
-            f"{decision.gradient_norm}; {then[decision.action]}"
+            f"step {decision.step}: {decision.kind} stands out{away}: loss {_number(decision.loss)}, "
+            f"gradient norm {_number(decision.gradient_norm)}; {then[decision.action]}"
         )
         if planted := self.canaries.planted(decision.batch):
             self.say(f"           the beginning of window {planted[1]} is canary {planted[0]}")
@@ -203,8 +209,8 @@ class Watch:
         except (OSError, pa.ArrowException) as error:
             self.say(f"           the documents' URLs were not found: {error}")
             return
-        with open(self.folder / ORIGINS, "a", encoding="utf-8") as file:
-            file.write("".join(json.dumps({"document": name, **one}) + "\n" for name, one in origins.items()))
+        rows = (json.dumps({"document": name, **one}) + "\n" for name, one in origins.items())
+        append_lines(self.folder / ORIGINS, "".join(rows))
         for name in names[:3]:
             if name in origins:
                 self.say(f"           {name} is {origins[name]['url'] or 'without URL'}, {origins[name]['locator']}")
@@ -224,6 +230,10 @@ class Watch:
             for name in counts
             if not name.startswith("asked") and counts[f"asked.{name}"]
         }
+
+
+def _number(value: float | None) -> str:
+    return "not finite" if value is None else f"{value:.4g}"
 
 
 def read_origins(folder: Path) -> dict[str, dict[str, str | None]]:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from trainer.saved.files import replace_file
+from trainer.files import append_lines, replace_file
 
 
 class Kill(BaseException):
@@ -30,3 +30,12 @@ def test_a_killed_write_leaves_the_earlier_content_and_the_next_one_succeeds(
     replace_file(path, b"after")
     assert [file.name for file in tmp_path.iterdir()] == ["run.json"]
     assert path.read_bytes() == b"after"
+
+
+def test_a_line_that_a_kill_cut_off_does_not_swallow_the_next(tmp_path: Path) -> None:
+    path = tmp_path / "origins.jsonl"
+    append_lines(path, "one\n")
+    with open(path, "a") as file:
+        file.write("tw")
+    append_lines(path, "three\nfour\n")
+    assert path.read_text() == "one\ntw\nthree\nfour\n"
