@@ -2,10 +2,10 @@
 
     MALLOC_PERTURB_=165 NUMBA_BOUNDSCHECK=1 NUMBA_CACHE_DIR=/tmp/checked python -m tests.dataprep.html.fuzz --seed 1
 
-runs long, by hand, over cuts of real pages and the seeds below; `test_fuzz` runs it short, without the checks, for
-which all kernels would have to be compiled once more. After every page the invariants are checked, and a page that
-brings a new combination (of a tag and its parent, of a block's tag and verdict) joins the pages that are mutated. What
-the arrays held before must not matter: every page is scanned twice, over different rubbish. A failure prints the page.
+runs long, by hand, over cuts of real pages and the seeds below; `test_fuzz` runs it short. After every page the
+invariants are checked, and a page that brings a new combination (of a tag and its parent, of a block's tag and
+verdict) joins the pages that are mutated. What the arrays held before must not matter: every page is scanned twice,
+over different rubbish. A failure prints the page.
 """
 
 import argparse

@@ -5,17 +5,22 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.dataprep.html import fuzz
 
 PAGES = 4000
 
 
-def test_mutated_pages_keep_every_promise():
-    """As compiled for production; bounds are checked where the kernels run as plain Python, see `test_interpreted`."""
+@pytest.mark.timeout(900)  # all kernels are compiled once more, the first time
+def test_mutated_pages_keep_every_promise_under_bounds_checks(pytestconfig):
+    # numba's disk cache does not tell kernels with bounds checks from those without
+    kernels = pytestconfig.cache.mkdir("checked-kernels")
     run = subprocess.run(
         [sys.executable, "-m", "tests.dataprep.html.fuzz", "--pages", str(PAGES), "--seed", "0"],
         cwd=Path(__file__).parents[3],
-        env={**os.environ, "MALLOC_PERTURB_": "165"},  # what is freed is overwritten, so that using it shows
+        # what is freed is overwritten, so that using it shows
+        env={**os.environ, "NUMBA_BOUNDSCHECK": "1", "NUMBA_CACHE_DIR": str(kernels), "MALLOC_PERTURB_": "165"},
         capture_output=True,
         text=True,
     )
